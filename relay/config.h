@@ -1,0 +1,113 @@
+// What the daemon was told to do: the command line, checked and with every default filled in.
+//
+// Flags, meanings and defaults of the short options are amavisd-milter's (its man page, section 8);
+// every one has a long name as well, and the long-only options are ours. Paths default to what the
+// build was configured with (MILLRACE_RUN_DIR, MILLRACE_WORK_DIR). Numbers are decimal, each with a
+// range; the error names option, value, and what is allowed. Names are not resolved and nothing is
+// opened here: relay/startup does that.
+#ifndef MILLRACE_RELAY_CONFIG_H_
+#define MILLRACE_RELAY_CONFIG_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace relay {
+
+using Seconds = std::chrono::seconds;
+
+enum class IoChoice : std::uint8_t { kAuto, kUring, kEpoll };
+enum class DeliveryCareOf : std::uint8_t { kClient, kServer };
+enum class LogAddresses : std::uint8_t { kFull, kDomain, kNone };
+// kAll: a delheader for index 1 of an X- field takes every occurrence; kFirst: as asked, like the
+// incumbent.
+enum class DeleteHeader : std::uint8_t { kAll, kFirst };
+
+// Ranges of the numbers, both ends allowed.
+inline constexpr int kDebugLevelMax = 9;
+inline constexpr int kBacklogMax = 65535;
+inline constexpr Seconds kTimeoutMax{86400};
+inline constexpr std::uint32_t kShardsMax = 256;
+inline constexpr std::uint32_t kScannerConnectionsMax = 1'000'000;
+inline constexpr std::uint32_t kSessionsMax = 1'000'000;
+inline constexpr std::uint32_t kMessagesMax = 1'000'000;
+inline constexpr std::uint32_t kRecipientsMax = 1'000'000;
+inline constexpr std::uint32_t kHeaderBytesMin = 64 * 1024;
+inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
+
+// Above what mail servers allow by themselves (Postfix: 1000 recipients; Sendmail: 32 KiB of
+// header).
+inline constexpr std::uint32_t kRecipientsDefault = 50'000;
+inline constexpr std::uint32_t kHeaderBytesDefault = 4 * 1024 * 1024;
+
+struct Config {
+  std::string program_name;  // last part of argv[0]: "millrace" or "amavisd-milter"
+
+  // The milter socket (-s), text form of engine/net/address.h.
+  std::string milter_socket;
+  int backlog = 0;                           // -q: of listen(2), 0: the system's own
+  std::optional<std::uint32_t> socket_mode;  // --socket-mode, octal; a Unix socket's only
+  std::string socket_owner;                  // --socket-owner, name or number; empty: unchanged
+  std::string socket_group;                  // --socket-group
+  Seconds milter_timeout{600};               // -t: between octets of a packet once begun
+
+  // The scanner (-S): one for now.
+  std::string scanner_socket;
+  std::uint32_t scanner_connections_max = 0;  // -m: at once, 0: unlimited (see relay/limits.h)
+  Seconds scanner_wait_max{300};              // -M: for one of them
+  Seconds scan_timeout{600};                  // -T: for the whole reply
+  Seconds answer_within{0};   // --answer-within: end of message to verdict; 0: by mail server
+  Seconds orphan_limit{500};  // --orphan-limit: a request nobody waits for any more
+  DeliveryCareOf delivery_care_of = DeliveryCareOf::kClient;  // -D
+  bool daemon_name_bank = false;                              // -B: {daemon_name} is a policy bank
+  bool pass_on_failure = false;                               // -P: unscanned mail passes
+
+  // What we do to messages.
+  std::string
+      unscanned_header_name;  // --unscanned-header; empty: passed-unscanned mail is not marked
+  std::string unscanned_header_value;               // without the space after the colon
+  DeleteHeader delete_header = DeleteHeader::kAll;  // --delheader
+  bool request_macros = true;  // --request-macros: ask the mail server for what we need
+
+  // Limits; 0: derived from the limit of open files (relay/limits.h).
+  std::uint32_t sessions_max = 0;                     // --max-sessions
+  std::uint32_t messages_max = 0;                     // --max-messages: between DATA and verdict
+  std::uint32_t recipients_max = kRecipientsDefault;  // --max-recipients: of one message
+  std::uint32_t header_bytes_max =
+      kHeaderBytesDefault;  // --max-header-bytes: of one message, all fields
+
+  // The process.
+  std::uint32_t shards = 0;  // --shards: threads, 0: one per core we may run on
+  IoChoice io = IoChoice::kAuto;
+  std::string working_directory;  // -w
+  std::string pid_file;           // -p
+  std::string user;               // --user=USER[:GROUP]; empty: stay who we are (never root)
+  std::string group;              // the part after the colon; empty: the user's own group
+  bool foreground = false;        // -f
+  int debug_level = 0;            // -d 0..9
+  LogAddresses log_addresses = LogAddresses::kFull;  // --log-addresses
+};
+
+// What the command line asks for.
+struct CommandLine {
+  enum class Kind : std::uint8_t { kRun, kHelp, kVersion, kUsageError, kCheckConfig };
+  Kind kind = Kind::kRun;
+  Config config;      // kRun and kCheckConfig: complete. Others: program_name alone is meaningful.
+  std::string error;  // kUsageError: one line, without the program's name
+};
+
+inline constexpr int kExitUsage = 64;  // EX_USAGE of sysexits.h, as the incumbent
+inline constexpr int kExitStart = 70;  // EX_SOFTWARE: any other failure to start, as the incumbent
+
+// Never prints. argv must outlive the call only. One thread at a time (getopt_long's state).
+CommandLine ParseCommandLine(int argc, const char* const* argv);
+
+// The text of --help (and after the message of a usage error), and of --version; both end in a
+// newline.
+std::string UsageText(const std::string& program_name);
+std::string VersionText(const std::string& program_name);
+
+}  // namespace relay
+
+#endif  // MILLRACE_RELAY_CONFIG_H_
