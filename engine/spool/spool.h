@@ -1,0 +1,181 @@
+// The message files of one shard: slots taken, sealed, given back, reused or retired.
+//
+//              Take (last in, first out)                     GiveBack kVerdict, kUnread
+//   [free] ------------------------------> [taken] ---------------------------------------> look
+//     ^  ^          MakeSlot ------------>    |  \                                         /    |
+//     |  |                                    |   \  kDoubt, reuse off,                  ok
+//     anything |  '------------------------------------|----\-------------------------------------'
+//     else |                                       |     '--> [draining] (a FileOp in flight) |
+//   Tick: idle 10 s: truncated to zero,       |               |                                 |
+//   idle 60 s beyond 64: removed              '---------------'--> RemoveSlot <-----------------'
+//                                                                    | fails: [retired], tried
+//                                                                    v again by Tick   gone
+//
+// The rule that matters: a slot is reused only after a complete answer of its reader that is a
+// verdict (kVerdict) or when no reader was ever told its path (kUnread), and after a look: its
+// directory is emptied of what the reader left and must then hold nothing but the very file that we
+// hold open, with one link, our owner and mode, and open by nobody else. Anything unexpected, or
+// any doubt whether a reader is still there (kDoubt), retires the slot: it is unlinked, and a new
+// one is made. What goes wrong there is never an error of the caller's message; it is counted.
+//
+// Reuse off (SpoolOptions::reuse, or the look answered ENOTSUP once): every message gets a new
+// directory and file; Seal() syncs and closes the file; GiveBack() removes it.
+//
+// Limits: SpoolLimits. Blocks that a free slot keeps are at most kept_bytes_max in all and
+// kept_slot_bytes_max in one. One thread (the owner's shard). No heap after construction.
+// It does not write (SpoolWriter), nor choose its directory (spool_dir.h).
+#ifndef MILLRACE_ENGINE_SPOOL_SPOOL_H_
+#define MILLRACE_ENGINE_SPOOL_SPOOL_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/base/intrusive_list.h"
+#include "engine/base/units.h"
+#include "engine/io/disk.h"
+#include "engine/spool/disk_budget.h"
+#include "engine/spool/spool_slot.h"
+
+namespace engine {
+
+struct SpoolLimits {
+  std::uint32_t slots_max = 1000;  // taken, free and retired ones together
+  DiskFloor floor;
+  std::uint64_t kept_bytes_max = 64 * kMiB;       // blocks of free slots, whole shard
+  std::uint64_t kept_slot_bytes_max = 16 * kMiB;  // blocks of one free slot
+  std::uint32_t idle_slots_kept = 64;
+  Time idle_remove_after = std::chrono::seconds(60);
+  Time truncate_idle_after = std::chrono::seconds(10);
+  std::uint32_t retired_max = 256;  // with so many removals failed, no new slot is made
+};
+
+struct SpoolOptions {
+  bool reuse = true;  // false: network file systems, readers on another host
+  // Called once, when the look shows that reuse cannot be had here (errno of the look).
+  void (*reuse_ended)(void* context, int error) noexcept = nullptr;
+  void* context = nullptr;
+};
+
+// Why Take() refused, in the order of the checks.
+enum class SpoolRefusal : std::uint8_t {
+  kNone,
+  kClosed,         // after Close()
+  kBytesLow,       // less than bytes_free_min is free
+  kInodesLow,      // less than inodes_free_min is free
+  kSlotsMax,       // all slots are in work
+  kRetiredMax,     // too many removals have failed
+  kNoSpace,        // the disk said ENOSPC or EDQUOT
+  kNoDescriptors,  // the system said EMFILE or ENFILE
+  kDiskError,      // anything else: Spool::last_error()
+};
+inline constexpr std::size_t kSpoolRefusalCount = 9;
+std::string_view SpoolRefusalName(SpoolRefusal refusal) noexcept;  // "spool slots", for a log line
+
+// What has become of a slot's content in the hands of its reader.
+enum class SpoolFate : std::uint8_t {
+  kVerdict,  // a complete answer that is a verdict has come
+  kUnread,   // no reader was ever told the path
+  kDoubt,    // timeout, abort, broken answer, lost connection, temporary failure
+};
+
+struct SpoolCounters {
+  std::uint64_t made = 0;
+  std::uint64_t reused = 0;
+  std::array<std::uint64_t, kSpoolRefusalCount> refused{};  // by SpoolRefusal
+  // Slots retired at GiveBack, by reason:
+  std::uint64_t retired_doubt = 0;
+  std::uint64_t retired_not_emptied = 0;  // EmptyDir failed, or something came back
+  std::uint64_t retired_open = 0;         // somebody has the file open
+  std::uint64_t retired_linked = 0;       // another hard link
+  std::uint64_t retired_foreign = 0;      // another inode by that name, owner or mode changed
+  std::uint64_t retired_error = 0;        // anything else, also a failed truncate
+  std::uint64_t removed_reuse_off = 0;    // the ordinary end with reuse off
+  std::uint64_t truncated = 0;            // on return, above a kept limit
+  std::uint64_t truncated_idle = 0;
+  std::uint64_t removed_idle = 0;
+  std::uint64_t removals_failed = 0;  // RemoveSlot answered an error, first try or later one
+  std::uint64_t reuse_ended = 0;      // 0 or 1
+};
+
+class Spool {
+ public:
+  // `disk` outlives the spool; its root must be a directory of this spool's own.
+  Spool(Disk& disk, const SpoolLimits& limits, const SpoolOptions& options) noexcept;
+  // Every slot must have been given back, and Close() called.
+  ~Spool();
+  Spool(const Spool&) = delete;
+  Spool& operator=(const Spool&) = delete;
+
+  // A slot of length 0 for one message, or nullptr and why. The file may still hold octets of
+  // earlier messages behind length(): Seal() cuts them before anybody is told the path.
+  SpoolSlot* Take(Time now, SpoolRefusal* why) noexcept;
+
+  // The message is complete: the file gets its exact length (reuse off: is synced and closed).
+  // Answers 0 or an errno; the path may be told to a reader only after 0.
+  int Seal(SpoolSlot& slot) noexcept;
+
+  // Ends the message's use of `slot`, which the caller must not touch again.
+  void GiveBack(SpoolSlot& slot, SpoolFate fate, Time now) noexcept;
+
+  // A FileOp counted with SpoolSlot::OpStarted() has completed; also after GiveBack().
+  void OpEnded(SpoolSlot& slot, Time now) noexcept;
+
+  // About once a second: the idle sweep, and failed removals again. A bounded number of file calls.
+  void Tick(Time now) noexcept;
+
+  // Shutdown: removes every free and retired slot; slots still taken are removed as they are given
+  // back, whatever their fate. Answers the number of directories that are still there (in hand or
+  // not removable).
+  std::uint32_t Close() noexcept;
+
+  void SetFloor(DiskFloor floor) noexcept { budget_.SetFloor(floor); }
+
+  DiskBudget& budget() noexcept { return budget_; }
+  Disk& disk() noexcept { return *disk_; }
+  const SpoolCounters& counters() const noexcept { return counters_; }
+  bool reuse() const noexcept { return reuse_; }
+  int last_error() const noexcept { return last_error_; }  // errno behind the last refusal
+  std::uint32_t taken() const noexcept { return taken_; }  // draining ones too
+  std::uint32_t free_slots() const noexcept { return static_cast<std::uint32_t>(free_.size()); }
+  std::uint32_t retired() const noexcept { return static_cast<std::uint32_t>(retired_.size()); }
+  std::uint64_t kept_bytes() const noexcept { return kept_bytes_; }
+
+ private:
+  static constexpr int kNameTriesMax = 8;         // names that exist already, per Take()
+  static constexpr int kInterruptsMax = 100;      // EINTR in a row
+  static constexpr int kRemovalsPerTick = 32;     // 100 microseconds each on a slow file system
+  static constexpr int kTruncatesPerTick = 4096;  // 2 to 5 microseconds each
+  static constexpr Time kRemovalAgainAfter = std::chrono::seconds(5);
+
+  SpoolRefusal MayTake(Time now) noexcept;
+  SpoolRefusal MakeSlot(SpoolSlot** made) noexcept;
+  void BeginUse(SpoolSlot& slot) noexcept;
+  int TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept;
+  bool LooksClean(SpoolSlot& slot) noexcept;
+  void CountUnclean(int error) noexcept;
+  void EndReuse(int error) noexcept;
+  void Remove(SpoolSlot& slot, Time now) noexcept;
+  bool MustRemoveFree(Time now) noexcept;
+  void TruncateIdle(Time now) noexcept;
+  void RemoveIdle(Time now) noexcept;
+  void RetryRemovals(Time now, int tries) noexcept;
+
+  Disk* disk_;
+  SpoolLimits limits_;
+  SpoolOptions options_;
+  DiskBudget budget_;
+  SlotTable table_;
+  IntrusiveList<SpoolSlot, SpoolSlotTag> free_;     // front: given back last
+  IntrusiveList<SpoolSlot, SpoolSlotTag> retired_;  // front: to be tried again first
+  SpoolCounters counters_;
+  std::uint64_t kept_bytes_ = 0;
+  std::uint32_t taken_ = 0;
+  int last_error_ = 0;
+  bool reuse_;
+  bool closed_ = false;
+};
+
+}  // namespace engine
+
+#endif  // MILLRACE_ENGINE_SPOOL_SPOOL_H_

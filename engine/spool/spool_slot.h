@@ -1,0 +1,105 @@
+// A slot of the spool: one directory and its one file, which a message owns from Take() to
+// GiveBack(), and the table that all slots of a shard live in.
+//
+//   one text per slot, never moved:   /var/spool/work/inst/0/s00042/email.txt
+//                                     |---- root ----------|-name-|
+//                                     |---- directory() ---------|
+//                                     |---- mail_file() ------------------|
+//
+// Names are "s" and a serial number of at least five digits that only goes up: a directory that
+// could not be removed never meets a new slot of the same name. No outside string is part of one.
+// Limits: SlotTable holds `slots_max` records; texts are as long as the root asks for. Both are
+// mapped once and touched as slots are first used. One thread (the owner's shard).
+#ifndef MILLRACE_ENGINE_SPOOL_SPOOL_SLOT_H_
+#define MILLRACE_ENGINE_SPOOL_SPOOL_SLOT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/base/intrusive_list.h"
+#include "engine/base/slab.h"
+#include "engine/base/units.h"
+
+namespace engine {
+
+struct SpoolSlotTag;
+
+class SpoolSlot : public ListLink<SpoolSlotTag> {
+ public:
+  enum class State : std::uint8_t { kFree, kTaken, kDraining, kRetired };
+
+  SpoolSlot() noexcept = default;
+
+  std::string_view name() const noexcept { return {text_ + root_bytes_ + 1, name_bytes_}; }
+  // Absolute, without a slash at the end; stable as long as the slot exists.
+  std::string_view directory() const noexcept {
+    return {text_, std::size_t{root_bytes_} + 1U + name_bytes_};
+  }
+  // Absolute: directory() + "/email.txt".
+  std::string_view mail_file() const noexcept { return {text_, text_bytes_}; }
+
+  int file() const noexcept { return file_; }                // -1 once sealed with reuse off
+  std::uint64_t length() const noexcept { return length_; }  // octets of the present message
+  std::uint32_t generation() const noexcept { return generation_; }  // one more at each Take()
+  State state() const noexcept { return state_; }
+
+  // `bytes` more have been written at length() by another way than SpoolWriter (splice, a FileOp).
+  void Advance(std::uint64_t bytes) noexcept {
+    length_ += bytes;
+    if (length_ > file_bytes_) file_bytes_ = length_;
+  }
+
+  // Around each FileOp on file(): a slot given back with one in flight is retired after the last.
+  void OpStarted() noexcept { ++ops_in_flight_; }
+
+ private:
+  friend class Spool;
+  friend class SlotTable;
+
+  char* text_ = nullptr;
+  std::uint64_t length_ = 0;
+  std::uint64_t file_bytes_ = 0;  // the file's size at most: what it may hold of earlier messages
+  Time since_{};                  // free: since when; retired: when its removal is tried again
+  int file_ = -1;
+  std::uint32_t generation_ = 0;
+  std::uint16_t text_bytes_ = 0;
+  std::uint16_t root_bytes_ = 0;
+  std::uint8_t name_bytes_ = 0;
+  State state_ = State::kTaken;
+  std::uint16_t ops_in_flight_ = 0;
+};
+
+class SlotTable {
+ public:
+  // `root`: absolute, at most kRootMaxBytes. slots_max: 1 .. 2^20.
+  SlotTable(std::string_view root, std::uint32_t slots_max) noexcept;
+  ~SlotTable();
+  SlotTable(const SlotTable&) = delete;
+  SlotTable& operator=(const SlotTable&) = delete;
+
+  static constexpr std::size_t kRootMaxBytes = 3072;  // below PATH_MAX with all that follows
+  static constexpr std::size_t kNameMaxBytes = 11;    // "s" and 32 bits in decimal
+
+  SpoolSlot* Make() noexcept;             // with the next name; nullptr when all records are in use
+  void Rename(SpoolSlot& slot) noexcept;  // gives it the next name (the former one exists already)
+  void Free(SpoolSlot& slot) noexcept { slots_.Free(slot); }
+
+  std::uint32_t in_use() const noexcept { return slots_.in_use(); }
+  template <typename Visit>
+  void ForEach(Visit&& visit) noexcept {
+    slots_.ForEach(visit);
+  }
+
+ private:
+  Slab<SpoolSlot> slots_;
+  std::size_t text_stride_;
+  char* texts_ = nullptr;
+  char* root_ = nullptr;  // the first text of texts_: the root alone
+  std::uint16_t root_bytes_;
+  std::uint32_t next_serial_ = 0;
+};
+
+}  // namespace engine
+
+#endif  // MILLRACE_ENGINE_SPOOL_SPOOL_SLOT_H_
