@@ -1,0 +1,366 @@
+// The asynchronous log: what arrives, in which order, and that a sink which blocks or refuses costs
+// lines and nothing else.
+#include "engine/base/log.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace engine {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What a test's sink has seen; shared with the sink because a blocked writer outlives its Log.
+struct Seen {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> lines;
+  bool blocked = false;  // Emit waits while this is set
+  bool inside = false;   // Emit waits right now
+  bool refusing = false;
+  bool sink_gone = false;
+
+  void Set(bool Seen::*flag, bool value) {
+    const std::lock_guard lock(mutex);
+    this->*flag = value;
+    changed.notify_all();
+  }
+  void WaitFor(bool Seen::*flag) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return this->*flag; });
+  }
+  std::vector<std::string> Lines() {
+    const std::lock_guard lock(mutex);
+    return lines;
+  }
+};
+
+class TestSink final : public LogSink {
+ public:
+  explicit TestSink(std::shared_ptr<Seen> seen) : seen_(std::move(seen)) {}
+  ~TestSink() override { seen_->Set(&Seen::sink_gone, true); }
+  TestSink(const TestSink&) = delete;
+  TestSink& operator=(const TestSink&) = delete;
+
+  bool Emit(Level level, Time, std::string_view line) noexcept override {
+    std::unique_lock lock(seen_->mutex);
+    seen_->inside = true;
+    seen_->changed.notify_all();
+    seen_->changed.wait(lock, [&] { return !seen_->blocked; });
+    seen_->inside = false;
+    if (seen_->refusing) return false;
+    seen_->lines.push_back(std::string(LevelName(level)) + " " + std::string(line));
+    return true;
+  }
+
+ private:
+  std::shared_ptr<Seen> seen_;
+};
+
+struct LogTest : testing::Test {
+  std::shared_ptr<Seen> seen = std::make_shared<Seen>();
+  std::unique_ptr<Log> log = std::make_unique<Log>(std::make_unique<TestSink>(seen));
+};
+
+TEST_F(LogTest, WritesStraightToTheSinkBeforeStart) {
+  log->Write(Level::kError, "cannot open");
+  EXPECT_EQ(seen->Lines(), std::vector<std::string>{"error cannot open"});
+}
+
+TEST_F(LogTest, KeepsTheOrderOfOneThread) {
+  ASSERT_TRUE(log->Start());
+  std::vector<std::string> expected;
+  for (int i = 0; i < 500; ++i) {
+    const std::string line = "line " + std::to_string(i);
+    expected.push_back("info " + line);
+    log->Write(Level::kInfo, line);
+  }
+  EXPECT_TRUE(log->Stop(hours(1)));
+  EXPECT_EQ(seen->Lines(), expected);
+  EXPECT_EQ(log->dropped(), 0U);
+}
+
+TEST_F(LogTest, WritesStraightToTheSinkAfterStop) {
+  ASSERT_TRUE(log->Start());
+  ASSERT_TRUE(log->Stop(hours(1)));
+  log->Write(Level::kNotice, "bye");
+  EXPECT_EQ(seen->Lines(), std::vector<std::string>{"notice bye"});
+}
+
+TEST_F(LogTest, DropsAndCountsWhenTheSinkBlocksAndTellsLater) {
+  seen->Set(&Seen::blocked, true);
+  ASSERT_TRUE(log->Start());
+  log->Write(Level::kInfo, "first");
+  seen->WaitFor(&Seen::inside);  // "first" is at the sink; its cell is still taken
+  for (std::size_t i = 0; i < Log::kLineCount - 1 + 7; ++i)
+    log->Write(Level::kInfo, "more");
+  EXPECT_EQ(log->dropped(), 7U);
+  seen->Set(&Seen::blocked, false);
+  EXPECT_TRUE(log->Stop(hours(1)));
+  const std::vector<std::string> lines = seen->Lines();
+  ASSERT_EQ(lines.size(), Log::kLineCount + 1);
+  EXPECT_EQ(lines.back(), "warning log lines dropped lines=7");
+}
+
+TEST_F(LogTest, CountsWhatTheSinkRefusesAndTellsOnceItWorks) {
+  seen->Set(&Seen::refusing, true);
+  log->Write(Level::kInfo, "lost");
+  seen->Set(&Seen::refusing, false);
+  ASSERT_TRUE(log->Start());
+  log->Write(Level::kInfo, "kept");
+  EXPECT_TRUE(log->Stop(hours(1)));
+  EXPECT_EQ(seen->Lines(),
+            (std::vector<std::string>{"info kept", "warning log lines dropped lines=1"}));
+}
+
+TEST_F(LogTest, StopGivesUpOnABlockedSinkAndLaterLinesAreCounted) {
+  seen->Set(&Seen::blocked, true);
+  ASSERT_TRUE(log->Start());
+  log->Write(Level::kInfo, "stuck");
+  seen->WaitFor(&Seen::inside);
+  EXPECT_FALSE(log->Stop(milliseconds(1)));
+  log->Write(Level::kInfo, "after");
+  EXPECT_EQ(log->dropped(), 1U);
+  log.reset();  // the writer thread outlives it and frees what they shared
+  seen->Set(&Seen::blocked, false);
+  seen->WaitFor(&Seen::sink_gone);
+}
+
+TEST_F(LogTest, LosesNothingUncountedUnderManyThreads) {
+  constexpr std::size_t kThreads = 4;
+  constexpr std::size_t kPerThread = 3000;
+  ASSERT_TRUE(log->Start());
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      for (std::size_t i = 0; i < kPerThread; ++i) {
+        LogLine line("event");
+        log->Write(Level::kInfo, line.Field("thread", t).Field("i", i));
+      }
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_TRUE(log->Stop(hours(1)));
+  std::size_t arrived = 0;
+  std::vector<long> last(kThreads, -1);
+  for (const std::string& line : seen->Lines()) {
+    std::size_t thread = 0;
+    long i = 0;
+    if (std::sscanf(line.c_str(), "info event thread=%zu i=%ld", &thread, &i) != 2) continue;
+    ++arrived;
+    EXPECT_GT(i, last[thread]);  // each thread's lines keep their order
+    last[thread] = i;
+  }
+  EXPECT_EQ(arrived + log->dropped(), kThreads * kPerThread);
+}
+
+TEST_F(LogTest, CutsALongLine) {
+  log->Write(Level::kInfo, std::string(10'000, 'x'));
+  EXPECT_EQ(seen->Lines().at(0).size(), std::strlen("info ") + LogLine::kBytesMax);
+}
+
+TEST_F(LogTest, DebugsUpToItsLevelOnly) {
+  EXPECT_FALSE(log->Debugs(1));
+  log->set_debug_level(3);
+  EXPECT_TRUE(log->Debugs(3));
+  EXPECT_FALSE(log->Debugs(4));
+}
+
+TEST(LogLineTest, JoinsWordsAndFieldsWithSpaces) {
+  LogLine line("message");
+  line.Field("qid", "4XyZ").Field("n", 3).Field("off", -7).Field("big", UINT64_MAX);
+  line.Field("last", true);
+  EXPECT_EQ(line.view(), "message qid=4XyZ n=3 off=-7 big=18446744073709551615 last=yes");
+}
+
+TEST(LogLineTest, QuotesAndEscapesWhatIsNotPlain) {
+  struct Case {
+    std::string_view value;
+    std::string_view shown;
+  };
+  const Case cases[] = {
+      {"", "v=\"\""},
+      {"a b", "v=\"a b\""},
+      {"a=b", "v=\"a=b\""},
+      {"a\"b\\c", "v=\"a\\\"b\\\\c\""},
+      {"a\r\n\tb", "v=\"a\\r\\n\\tb\""},
+      {std::string_view("\0\x1b[0m\x7f", 6), "v=\"\\x00\\x1b[0m\\x7f\""},
+      {"jörg@example.com", "v=jörg@example.com"},
+      {"\xC2\x9B", "v=\\xc2\\x9b"},                // C1 control
+      {"\xFF\xFE", "v=\\xff\\xfe"},                // no UTF-8
+      {"\xE2\x82", "v=\\xe2\\x82"},                // cut off
+      {"\xE0\x80\xAF", "v=\\xe0\\x80\\xaf"},       // overlong
+      {"\xED\xA0\x80", "v=\\xed\\xa0\\x80"},       // surrogate
+      {"\xF0\x9F\x93\xA7", "v=\xF0\x9F\x93\xA7"},  // four octets
+      {"\xF4\x90\x80\x80", "v=\\xf4\\x90\\x80\\x80"},
+  };
+  for (const Case& c : cases) {
+    LogLine line;
+    EXPECT_EQ(line.Field("v", c.value).view(), c.shown);
+  }
+}
+
+TEST(LogLineTest, ShowsEveryOctetOnOneLine) {
+  for (int octet = 0; octet < 256; ++octet) {
+    const char c = static_cast<char>(octet);
+    LogLine line;
+    line.Field("v", std::string_view(&c, 1));
+    for (const char shown : line.view()) {
+      EXPECT_TRUE(shown >= ' ' && shown < 0x7F) << octet;
+    }
+  }
+}
+
+TEST(LogLineTest, ShowsDurationsInMilliseconds) {
+  LogLine line;
+  line.Milliseconds("a", std::chrono::microseconds(12'345)).Milliseconds("b", seconds(-1));
+  EXPECT_EQ(line.view(), "a=12.3 b=0.0");
+}
+
+TEST(LogLineTest, NamesErrnos) {
+  LogLine line;
+  line.Errno("error", ECONNREFUSED).Errno("odd", 99'999);
+  EXPECT_EQ(line.view(), "error=ECONNREFUSED odd=99999");
+}
+
+TEST(LogLineTest, CutsWithAMarkAtEveryLength) {
+  for (std::size_t length = LogLine::kBytesMax - 40; length < LogLine::kBytesMax + 40; ++length) {
+    LogLine line("event");
+    line.Field("v", std::string(length, 'x')).Field("w", 1);
+    ASSERT_LE(line.view().size(), LogLine::kBytesMax);
+    EXPECT_EQ(line.cut(), line.view().ends_with("...")) << length;
+    EXPECT_EQ(line.cut(), length + std::strlen("event v= w=1") > LogLine::kBytesMax - 3) << length;
+  }
+}
+
+TEST(LogLineTest, NeverCutsInsideAnEscape) {
+  for (std::size_t length = LogLine::kBytesMax - 20; length < LogLine::kBytesMax; ++length) {
+    LogLine line;
+    line.Field("v", std::string(length, 'x') + "\x01\x01\x01\x01\x01\x01");
+    ASSERT_TRUE(line.cut());
+    const std::string_view view = line.view().substr(0, line.view().size() - 3);
+    const std::size_t last = view.rfind('\\');
+    EXPECT_TRUE(last == std::string_view::npos || view.size() - last == 4) << length;
+  }
+}
+
+TEST(LogLimiterTest, AdmitsSomePerIntervalAndCountsTheRest) {
+  LogLimiter limiter(2, seconds(60));
+  EXPECT_EQ(limiter.Admit(seconds(1000)), 0U);
+  EXPECT_EQ(limiter.Admit(seconds(1001)), 0U);
+  EXPECT_EQ(limiter.Admit(seconds(1002)), std::nullopt);
+  EXPECT_EQ(limiter.Admit(seconds(1059)), std::nullopt);
+  EXPECT_EQ(limiter.Admit(seconds(1060)), 2U);
+  EXPECT_EQ(limiter.Admit(seconds(1061)), 0U);
+  EXPECT_EQ(limiter.Admit(seconds(1062)), std::nullopt);
+}
+
+TEST(StreamSinkTest, StampsALine) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const auto sink = MakeStreamSink(ends[1]);
+  EXPECT_TRUE(sink->Emit(Level::kNotice, seconds(1'000'000'000) + milliseconds(7), "a=b"));
+  char text[128] = {};
+  ASSERT_GT(::read(ends[0], text, sizeof(text) - 1), 0);
+  const std::string_view line = text;
+  EXPECT_TRUE(line.starts_with("2001-09-")) << line;  // the 8th or 9th, by time zone
+  EXPECT_TRUE(line.ends_with(".007 notice: a=b\n")) << line;
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+// A syslog daemon of our own on a datagram socket.
+class SyslogSinkTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = testing::TempDir() + "syslogXXXXXX";
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    Listen();
+  }
+  void TearDown() override {
+    Quit();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string path() const { return folder_ + "/log"; }
+  void Listen() {
+    fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ASSERT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  void Quit() {
+    if (fd_ >= 0) ::close(fd_);
+    ::unlink(path().c_str());
+    fd_ = -1;
+  }
+  std::string Receive() const {
+    char text[4096];
+    const ssize_t length = ::recv(fd_, text, sizeof(text), MSG_DONTWAIT);
+    return length < 0 ? "" : std::string(text, static_cast<std::size_t>(length));
+  }
+
+  int fd_ = -1;
+  std::string folder_;
+};
+
+TEST_F(SyslogSinkTest, SendsPriorityIdentAndPid) {
+  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
+  ASSERT_TRUE(sink->Emit(Level::kWarning, seconds(1'000'000'000), "slow=yes"));
+  const std::string line = Receive();
+  EXPECT_TRUE(line.starts_with("<20>Sep ")) << line;  // mail (2) * 8 + warning (4)
+  EXPECT_TRUE(line.ends_with(" relayd[" + std::to_string(::getpid()) + "]: slow=yes")) << line;
+}
+
+TEST_F(SyslogSinkTest, ConnectsAgainAfterTheDaemonRestarted) {
+  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
+  ASSERT_TRUE(sink->Emit(Level::kInfo, seconds(1), "one"));
+  Quit();
+  EXPECT_FALSE(sink->Emit(Level::kInfo, seconds(2), "two"));
+  Listen();
+  EXPECT_TRUE(sink->Emit(Level::kInfo, seconds(3), "three"));
+  EXPECT_NE(Receive().find("three"), std::string::npos);
+}
+
+TEST_F(SyslogSinkTest, ReachesARestartedDaemonWithTheFirstLine) {
+  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
+  ASSERT_TRUE(sink->Emit(Level::kInfo, seconds(1), "one"));
+  Quit();
+  Listen();
+  EXPECT_TRUE(sink->Emit(Level::kInfo, seconds(2), "two"));
+  EXPECT_NE(Receive().find("two"), std::string::npos);
+}
+
+TEST_F(SyslogSinkTest, RefusesWhileNobodyListens) {
+  Quit();
+  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
+  EXPECT_FALSE(sink->Emit(Level::kInfo, seconds(1), "lost"));
+}
+
+TEST_F(SyslogSinkTest, RefusesALineThatABlockedDaemonDoesNotTake) {
+  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
+  // Nobody reads: the socket's queue (net.unix.max_dgram_qlen, or its buffer) fills up.
+  bool refused = false;
+  for (int i = 0; i < 100'000 && !refused; ++i)
+    refused = !sink->Emit(Level::kInfo, seconds(1), "x");
+  EXPECT_TRUE(refused);
+}
+
+}  // namespace
+}  // namespace engine
