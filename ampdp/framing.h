@@ -68,7 +68,7 @@ class BlockReader {
   BlockStatus status_ = BlockStatus::kNeedMore;
 };
 
-// "line 12 is longer than 262144 bytes" and the like: static text without numbers, for logs.
+// "a line is longer than the limit" and the like, for logs. Static.
 [[nodiscard]] const char* BlockStatusText(BlockStatus status) noexcept;
 
 }  // namespace ampdp

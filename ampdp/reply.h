@@ -44,29 +44,29 @@ enum class EditKind : std::uint8_t {
 
 struct Edit {
   EditKind kind = EditKind::kDelRcpt;
-  std::uint32_t index = 0;  // as sent; 0 for the kinds without one
-  std::string_view name;    // header field name; empty for the kinds without one
-  std::string_view value;   // decoded; may hold any octet
+  std::uint32_t index = 0;   // as sent; 0 for the kinds without one
+  std::string_view name{};   // header field name; empty for the kinds without one
+  std::string_view value{};  // decoded; may hold any octet
 };
 
 // The reply for the SMTP client as amavisd words it. Neither the class nor the form of `enhanced`
 // has been checked; the text may have several lines (LF).
 struct SetReply {
   bool present = false;
-  std::uint16_t code = 0;     // three digits, 100 to 999
-  std::string_view enhanced;  // "5.7.0"; empty when left out
-  std::string_view text;
+  std::uint16_t code = 0;       // three digits, 100 to 999
+  std::string_view enhanced{};  // "5.7.0"; empty when left out
+  std::string_view text{};
 };
 
 // Views point into the buffer given to ParseReply() and into its arena.
 struct Reply {
   Verdict verdict = Verdict::kTempfail;
   std::uint32_t version_server = 0;  // 0: not sent
-  std::string_view log_id;           // empty: not sent; hostile until checked
-  SetReply setreply;                 // the last one sent
-  std::span<const Edit> edits;       // in the order of the reply
+  std::string_view log_id{};         // empty: not sent; hostile until checked
+  SetReply setreply{};               // the last one sent
+  std::span<const Edit> edits{};     // in the order of the reply
   std::uint32_t unknown_attributes = 0;
-  std::string_view first_unknown;  // name of the first one, decoded; hostile
+  std::string_view first_unknown{};  // name of the first one, decoded; hostile
 };
 
 enum class ReplyFault : std::uint8_t {
@@ -92,16 +92,16 @@ enum class ReplyFault : std::uint8_t {
 // Where a reply is broken.
 struct ReplyError {
   ReplyFault fault = ReplyFault::kNone;
-  std::uint32_t line = 0;      // from 1; for faults of the whole reply the line where it ends
-  std::uint32_t column = 0;    // byte in that line as it was received, from 1
-  std::string_view attribute;  // name of the attribute, static text; empty when not one of ours
+  std::uint32_t line = 0;        // from 1; for faults of the whole reply the line where it ends
+  std::uint32_t column = 0;      // byte in that line as it was received, from 1
+  std::string_view attribute{};  // name of the attribute, static text; empty when not one of ours
 
   bool ok() const noexcept { return fault == ReplyFault::kNone; }
 };
 
-// Parses `whole`, which must be everything that was received up to the end of the reply (what
-// ReplyReader found complete) and nothing else. Decodes in place: `whole` is changed, and must live
-// as long as `*reply`, as must the arena's content. On an error `*reply` holds nothing to use.
+// Parses `whole`: everything that was received, whatever came after the empty line included (that
+// is a fault, so do not cut it off). Decodes in place: `whole` is changed, and must live as long as
+// `*reply`, as must the arena's content. On an error `*reply` holds nothing to use.
 [[nodiscard]] ReplyError ParseReply(std::span<char> whole,
                                     engine::Arena& arena,
                                     Reply* reply) noexcept;

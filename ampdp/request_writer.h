@@ -32,21 +32,21 @@ inline constexpr std::uint32_t kClientVersion = 2;
 // The facts of one message. Views stay the caller's and need to live only through the call.
 // An empty view (client_port 0) means unknown: its attribute is left out.
 struct Request {
-  std::string_view queue_id;
-  std::string_view protocol_name;
+  std::string_view queue_id{};
+  std::string_view protocol_name{};
   // "<a@b>", "<>" for the null sender. Brackets are put around an address that has none.
-  std::string_view sender;
+  std::string_view sender{};
   // In the order of the envelope; brackets as for the sender, an empty one becomes "<>".
-  std::span<const std::string_view> recipients;
+  std::span<const std::string_view> recipients{};
   // The message's folder; empty: amavisd makes its own, and tempdir_removed_by is left out too.
-  std::string_view tempdir;
-  std::string_view mail_file;
+  std::string_view tempdir{};
+  std::string_view mail_file{};
   DeliveryCare delivery_care_of = DeliveryCare::kClient;
-  std::string_view client_address;  // "192.0.2.1", "IPv6:2001:db8::1"
+  std::string_view client_address{};  // "192.0.2.1", "IPv6:2001:db8::1"
   std::uint16_t client_port = 0;
-  std::string_view client_name;
-  std::string_view helo_name;
-  std::string_view policy_bank;  // comma-separated names
+  std::string_view client_name{};
+  std::string_view helo_name{};
+  std::string_view policy_bank{};  // comma-separated names
 };
 
 // The exact number of bytes that WriteRequest() writes for `request`.

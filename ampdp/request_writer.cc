@@ -1,0 +1,108 @@
+// Walks over the attributes once for the length and once for the bytes, by the same code.
+#include "ampdp/request_writer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "ampdp/attribute.h"
+#include "engine/base/check.h"
+
+namespace ampdp {
+namespace {
+
+class Counter {
+ public:
+  void Raw(std::string_view text) noexcept { bytes_ += text.size(); }
+  void Encoded(std::string_view text) noexcept { bytes_ += EncodedBytes(text, Coding::kClient); }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::size_t bytes_ = 0;
+};
+
+class Writer {
+ public:
+  explicit Writer(char* to) noexcept : to_(to) {}
+  void Raw(std::string_view text) noexcept { to_ = std::copy(text.begin(), text.end(), to_); }
+  void Encoded(std::string_view text) noexcept { to_ = Encode(text, Coding::kClient, to_); }
+  const char* end() const noexcept { return to_; }
+
+ private:
+  char* to_;
+};
+
+template <typename Sink>
+void Always(Sink& sink, std::string_view name_equals, std::string_view value) noexcept {
+  sink.Raw(name_equals);
+  sink.Encoded(value);
+  sink.Raw("\n");
+}
+
+template <typename Sink>
+void IfKnown(Sink& sink, std::string_view name_equals, std::string_view value) noexcept {
+  if (!value.empty()) Always(sink, name_equals, value);
+}
+
+template <typename Sink>
+void Address(Sink& sink, std::string_view name_equals, std::string_view address) noexcept {
+  const bool bracketed = address.size() >= 2 && address.front() == '<' && address.back() == '>';
+  sink.Raw(name_equals);
+  if (!bracketed) sink.Encoded("<");
+  sink.Encoded(address);
+  if (!bracketed) sink.Encoded(">");
+  sink.Raw("\n");
+}
+
+// A number of up to ten digits in decimal; lives as long as the object.
+class Decimal {
+ public:
+  explicit Decimal(std::uint32_t number) noexcept {
+    end_ = std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr;
+  }
+  std::string_view text() const noexcept {
+    return {digits_, static_cast<std::size_t>(end_ - digits_)};
+  }
+
+ private:
+  char digits_[10];
+  char* end_;
+};
+
+template <typename Sink>
+void Walk(const Request& request, Sink& sink) noexcept {
+  Always(sink, "request=", "AM.PDP");
+  Always(sink, "version_client=", Decimal(kClientVersion).text());
+  IfKnown(sink, "queue_id=", request.queue_id);
+  IfKnown(sink, "protocol_name=", request.protocol_name);
+  if (!request.sender.empty()) Address(sink, "sender=", request.sender);
+  for (const std::string_view recipient : request.recipients)
+    Address(sink, "recipient=", recipient);
+  IfKnown(sink, "tempdir=", request.tempdir);
+  if (!request.tempdir.empty()) Always(sink, "tempdir_removed_by=", "client");
+  IfKnown(sink, "mail_file=", request.mail_file);
+  const bool server = request.delivery_care_of == DeliveryCare::kServer;
+  Always(sink, "delivery_care_of=", server ? "server" : "client");
+  IfKnown(sink, "client_address=", request.client_address);
+  if (request.client_port != 0) Always(sink, "client_port=", Decimal(request.client_port).text());
+  IfKnown(sink, "client_name=", request.client_name);
+  IfKnown(sink, "helo_name=", request.helo_name);
+  IfKnown(sink, "policy_bank=", request.policy_bank);
+  sink.Raw("\n");
+}
+
+}  // namespace
+
+std::size_t RequestBytes(const Request& request) noexcept {
+  Counter counter;
+  Walk(request, counter);
+  return counter.bytes();
+}
+
+std::size_t WriteRequest(const Request& request, std::span<char> to) noexcept {
+  ENGINE_CHECK(to.size() >= RequestBytes(request));
+  Writer writer(to.data());
+  Walk(request, writer);
+  return static_cast<std::size_t>(writer.end() - to.data());
+}
+
+}  // namespace ampdp
