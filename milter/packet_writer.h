@@ -27,8 +27,6 @@ class PacketWriter {
   void PutString(std::string_view text) noexcept;  // and a NUL
   // Ends the packet. False, and nothing is left of it, when its payload is over kPayloadMaxBytes.
   bool End() noexcept;
-  // Forgets the packet begun.
-  void Cancel() noexcept;
 
   std::size_t written() const noexcept { return written_; }
   std::size_t needed() const noexcept { return needed_; }
