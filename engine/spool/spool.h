@@ -90,7 +90,7 @@ struct SpoolCounters {
   std::uint64_t retired_linked = 0;       // another hard link
   std::uint64_t retired_foreign = 0;      // another inode by that name, owner or mode changed
   std::uint64_t retired_error = 0;        // anything else, also a failed truncate
-  std::uint64_t removed_reuse_off = 0;    // the ordinary end with reuse off
+  std::uint64_t removed_reuse_off = 0;    // the ordinary end with reuse off or after Close()
   std::uint64_t truncated = 0;            // on return, above a kept limit
   std::uint64_t truncated_idle = 0;
   std::uint64_t removed_idle = 0;
@@ -137,7 +137,9 @@ class Spool {
   bool reuse() const noexcept { return reuse_; }
   int last_error() const noexcept { return last_error_; }  // errno behind the last refusal
   std::uint32_t taken() const noexcept { return taken_; }  // draining ones too
-  std::uint32_t free_slots() const noexcept { return static_cast<std::uint32_t>(free_.size()); }
+  std::uint32_t free_slots() const noexcept {
+    return static_cast<std::uint32_t>(warm_.size() + bare_.size());
+  }
   std::uint32_t retired() const noexcept { return static_cast<std::uint32_t>(retired_.size()); }
   std::uint64_t kept_bytes() const noexcept { return kept_bytes_; }
 
@@ -149,24 +151,27 @@ class Spool {
   static constexpr Time kRemovalAgainAfter = std::chrono::seconds(5);
 
   SpoolRefusal MayTake(Time now) noexcept;
+  SpoolSlot* PopFree() noexcept;
+  SpoolSlot* PopOldestFree() noexcept;
   SpoolRefusal MakeSlot(SpoolSlot** made) noexcept;
-  void BeginUse(SpoolSlot& slot) noexcept;
   int TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept;
+  void EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept;
   bool LooksClean(SpoolSlot& slot) noexcept;
   void CountUnclean(int error) noexcept;
   void EndReuse(int error) noexcept;
+  void Keep(SpoolSlot& slot, Time now) noexcept;
   void Remove(SpoolSlot& slot, Time now) noexcept;
-  bool MustRemoveFree(Time now) noexcept;
   void TruncateIdle(Time now) noexcept;
-  void RemoveIdle(Time now) noexcept;
-  void RetryRemovals(Time now, int tries) noexcept;
+  int RemoveIdle(Time now) noexcept;
+  void RetryRemovals(Time now, std::size_t tries) noexcept;
 
   Disk* disk_;
   SpoolLimits limits_;
   SpoolOptions options_;
   DiskBudget budget_;
   SlotTable table_;
-  IntrusiveList<SpoolSlot, SpoolSlotTag> free_;     // front: given back last
+  IntrusiveList<SpoolSlot, SpoolSlotTag> warm_;     // free, file not empty; front: given back last
+  IntrusiveList<SpoolSlot, SpoolSlotTag> bare_;     // free, file empty; front: last come
   IntrusiveList<SpoolSlot, SpoolSlotTag> retired_;  // front: to be tried again first
   SpoolCounters counters_;
   std::uint64_t kept_bytes_ = 0;

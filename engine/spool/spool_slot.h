@@ -72,14 +72,15 @@ class SpoolSlot : public ListLink<SpoolSlotTag> {
 
 class SlotTable {
  public:
-  // `root`: absolute, at most kRootMaxBytes. slots_max: 1 .. 2^20.
+  // `root`: absolute, at most kRootMaxBytes, outlives the table. slots_max: 1 .. kSlotsMax.
   SlotTable(std::string_view root, std::uint32_t slots_max) noexcept;
   ~SlotTable();
   SlotTable(const SlotTable&) = delete;
   SlotTable& operator=(const SlotTable&) = delete;
 
   static constexpr std::size_t kRootMaxBytes = 3072;  // below PATH_MAX with all that follows
-  static constexpr std::size_t kNameMaxBytes = 11;    // "s" and 32 bits in decimal
+  static constexpr std::uint32_t kSlotsMax = 1U << 20U;
+  static constexpr std::size_t kNameMaxBytes = 11;  // "s" and 32 bits in decimal
 
   SpoolSlot* Make() noexcept;             // with the next name; nullptr when all records are in use
   void Rename(SpoolSlot& slot) noexcept;  // gives it the next name (the former one exists already)
@@ -94,9 +95,9 @@ class SlotTable {
  private:
   Slab<SpoolSlot> slots_;
   std::size_t text_stride_;
-  char* texts_ = nullptr;
-  char* root_ = nullptr;  // the first text of texts_: the root alone
-  std::uint16_t root_bytes_;
+  char* texts_;  // slots_max times text_stride_, by the record's index
+  std::string_view root_;
+  std::size_t texts_bytes_;
   std::uint32_t next_serial_ = 0;
 };
 

@@ -1,0 +1,43 @@
+// See disk_budget.h.
+#include "engine/spool/disk_budget.h"
+
+namespace engine {
+
+void DiskBudget::Look() noexcept {
+  std::uint64_t bytes = 0;
+  std::uint64_t inodes = 0;
+  error_ = disk_->FreeSpace(&bytes, &inodes).error;
+  bytes_at_look_ = error_ == 0 ? bytes : 0;
+  inodes_free_ = error_ == 0 ? inodes : 0;
+  spent_ = 0;
+}
+
+DiskBudget::Answer DiskBudget::Admit(Time now, bool new_slot) noexcept {
+  if (now >= next_look_) {
+    Look();
+    next_look_ = now + kLookEvery;
+  }
+  if (error_ != 0) return Answer::kDiskError;
+  if (bytes_free() < floor_.bytes_free_min) return Answer::kBytesLow;
+  if (!new_slot || floor_.inodes_free_min == 0) return Answer::kEnough;
+  if (inodes_free_ < kInodesPerSlot || inodes_free_ - kInodesPerSlot < floor_.inodes_free_min)
+    return Answer::kInodesLow;
+  if (inodes_free_ != UINT64_MAX) inodes_free_ -= kInodesPerSlot;
+  return Answer::kEnough;
+}
+
+bool DiskBudget::Spend(std::uint64_t bytes) noexcept {
+  const std::uint64_t keep = floor_.bytes_free_min / 2;
+  if (keep != 0 && (bytes_free() < keep || bytes_free() - keep < bytes)) {
+    Look();  // the estimate is below the truth where blocks are overwritten
+    if (bytes_free() < keep || bytes_free() - keep < bytes) return false;
+  }
+  spent_ += bytes;
+  return true;
+}
+
+std::uint64_t DiskBudget::bytes_free() const noexcept {
+  return spent_ < bytes_at_look_ ? bytes_at_look_ - spent_ : 0;
+}
+
+}  // namespace engine

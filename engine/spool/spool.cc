@@ -1,0 +1,244 @@
+// Take, Seal, GiveBack, and the look before reuse. The sweep is in spool_sweep.cc.
+#include "engine/spool/spool.h"
+
+#include <cerrno>
+
+#include "engine/base/check.h"
+
+namespace engine {
+namespace {
+
+constexpr int kInterruptsMax = 100;  // EINTR in a row, then it is an error like any other
+
+template <typename Call>
+IoResult Uninterrupted(Call&& call) noexcept {
+  IoResult result = call();
+  for (int i = 0; result.error == EINTR && i < kInterruptsMax; ++i)
+    result = call();
+  return result;
+}
+
+SpoolRefusal RefusalOf(int error) noexcept {
+  if (error == ENOSPC || error == EDQUOT) return SpoolRefusal::kNoSpace;
+  if (error == EMFILE || error == ENFILE) return SpoolRefusal::kNoDescriptors;
+  return SpoolRefusal::kDiskError;
+}
+
+}  // namespace
+
+std::string_view SpoolRefusalName(SpoolRefusal refusal) noexcept {
+  switch (refusal) {
+    case SpoolRefusal::kNone: return "none";
+    case SpoolRefusal::kClosed: return "shutting down";
+    case SpoolRefusal::kBytesLow: return "little space left in the spool";
+    case SpoolRefusal::kInodesLow: return "few inodes left in the spool";
+    case SpoolRefusal::kSlotsMax: return "all spool slots in use";
+    case SpoolRefusal::kRetiredMax: return "spool slots cannot be removed";
+    case SpoolRefusal::kNoSpace: return "spool full";
+    case SpoolRefusal::kNoDescriptors: return "no file descriptors left";
+    case SpoolRefusal::kDiskError: return "spool error";
+  }
+  return "";
+}
+
+Spool::Spool(Disk& disk, const SpoolLimits& limits, const SpoolOptions& options) noexcept
+    : disk_(&disk),
+      limits_(limits),
+      options_(options),
+      budget_(disk, limits.floor),
+      table_(disk.root(), limits.slots_max),
+      reuse_(options.reuse) {}
+
+Spool::~Spool() {
+  ENGINE_CHECK(taken_ == 0);
+  ENGINE_CHECK(closed_);
+  while (!retired_.empty())
+    table_.Free(retired_.PopFront());
+}
+
+SpoolSlot* Spool::Take(Time now, SpoolRefusal* why) noexcept {
+  SpoolSlot* slot = nullptr;
+  *why = MayTake(now);
+  if (*why == SpoolRefusal::kNone) {
+    slot = reuse_ ? PopFree() : nullptr;
+    if (slot != nullptr) ++counters_.reused;
+    if (slot == nullptr) *why = MakeSlot(&slot);
+  }
+  if (slot == nullptr) {
+    ++counters_.refused[static_cast<std::size_t>(*why)];
+    return nullptr;
+  }
+  ENGINE_CHECK(slot->ops_in_flight_ == 0);
+  ENGINE_CHECK(slot->file_ >= 0);
+  slot->state_ = SpoolSlot::State::kTaken;
+  slot->length_ = 0;
+  ++slot->generation_;
+  ++taken_;
+  return slot;
+}
+
+SpoolRefusal Spool::MayTake(Time now) noexcept {
+  if (closed_) return SpoolRefusal::kClosed;
+  switch (budget_.Admit(now, !reuse_ || free_slots() == 0)) {
+    case DiskBudget::Answer::kEnough: return SpoolRefusal::kNone;
+    case DiskBudget::Answer::kBytesLow: return SpoolRefusal::kBytesLow;
+    case DiskBudget::Answer::kInodesLow: return SpoolRefusal::kInodesLow;
+    case DiskBudget::Answer::kDiskError: last_error_ = budget_.error(); break;
+  }
+  return SpoolRefusal::kDiskError;
+}
+
+SpoolSlot* Spool::PopFree() noexcept {
+  if (!warm_.empty()) {
+    SpoolSlot& slot = warm_.PopFront();
+    ENGINE_CHECK(kept_bytes_ >= slot.file_bytes_);
+    kept_bytes_ -= slot.file_bytes_;
+    return &slot;
+  }
+  return bare_.empty() ? nullptr : &bare_.PopFront();
+}
+
+SpoolRefusal Spool::MakeSlot(SpoolSlot** made) noexcept {
+  if (table_.in_use() >= limits_.slots_max) return SpoolRefusal::kSlotsMax;
+  if (retired_.size() >= limits_.retired_max) return SpoolRefusal::kRetiredMax;
+  SpoolSlot* slot = table_.Make();
+  ENGINE_CHECK(slot != nullptr);
+  IoResult result;
+  for (int i = 0; i < kNameTriesMax; ++i) {
+    result = Uninterrupted([&]() noexcept { return disk_->MakeSlot(slot->name()); });
+    if (result.error != EEXIST) break;
+    table_.Rename(*slot);
+  }
+  if (!result.ok()) {
+    table_.Free(*slot);
+    last_error_ = result.error;
+    return RefusalOf(result.error);
+  }
+  slot->file_ = static_cast<int>(result.value);
+  ++counters_.made;
+  *made = slot;
+  return SpoolRefusal::kNone;
+}
+
+int Spool::TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept {
+  const IoResult result =
+      Uninterrupted([&]() noexcept { return disk_->Truncate(slot.file_, bytes); });
+  if (result.ok()) slot.file_bytes_ = bytes;
+  if (!result.ok()) last_error_ = result.error;
+  return result.error;
+}
+
+int Spool::Seal(SpoolSlot& slot) noexcept {
+  ENGINE_CHECK(slot.state_ == SpoolSlot::State::kTaken);
+  ENGINE_CHECK(slot.file_ >= 0);
+  ENGINE_CHECK(slot.ops_in_flight_ == 0);
+  if (reuse_) return TruncateFile(slot, slot.length_);
+  // Another host may look at size and content before ours has written them back; closing is what
+  // makes them visible there. The descriptor is gone also when this fails.
+  const IoResult result = disk_->CloseFile(slot.file_, true);
+  slot.file_ = -1;
+  if (!result.ok()) last_error_ = result.error;
+  return result.error;
+}
+
+void Spool::GiveBack(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
+  ENGINE_CHECK(slot.state_ == SpoolSlot::State::kTaken);
+  if (slot.ops_in_flight_ != 0) {
+    slot.state_ = SpoolSlot::State::kDraining;
+    return;
+  }
+  EndUse(slot, fate, now);
+}
+
+void Spool::OpEnded(SpoolSlot& slot, Time now) noexcept {
+  ENGINE_CHECK(slot.ops_in_flight_ > 0);
+  --slot.ops_in_flight_;
+  if (slot.state_ != SpoolSlot::State::kDraining || slot.ops_in_flight_ != 0) return;
+  EndUse(slot, SpoolFate::kDoubt, now);
+}
+
+void Spool::EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
+  ENGINE_CHECK(taken_ > 0);
+  --taken_;
+  if (fate == SpoolFate::kDoubt) {
+    ++counters_.retired_doubt;
+  } else if (closed_ || !reuse_) {
+    ++counters_.removed_reuse_off;
+  } else if (LooksClean(slot)) {
+    Keep(slot, now);
+    return;
+  }
+  Remove(slot, now);
+}
+
+bool Spool::LooksClean(SpoolSlot& slot) noexcept {
+  const IoResult emptied = Uninterrupted([&]() noexcept { return disk_->EmptyDir(slot.name()); });
+  if (!emptied.ok()) {
+    last_error_ = emptied.error;
+    ++counters_.retired_not_emptied;
+    return false;
+  }
+  const IoResult sole =
+      Uninterrupted([&]() noexcept { return disk_->SoleUser(slot.name(), slot.file_); });
+  if (!sole.ok()) CountUnclean(sole.error);
+  return sole.ok();
+}
+
+void Spool::CountUnclean(int error) noexcept {
+  last_error_ = error;
+  if (error == EBUSY) {
+    ++counters_.retired_open;
+  } else if (error == EMLINK) {
+    ++counters_.retired_linked;
+  } else if (error == ENOTEMPTY) {
+    ++counters_.retired_not_emptied;
+  } else if (error == ESTALE || error == EPERM || error == ENOENT) {
+    ++counters_.retired_foreign;
+  } else {
+    ++counters_.retired_error;
+  }
+  if (error == ENOTSUP) EndReuse(error);
+}
+
+void Spool::EndReuse(int error) noexcept {
+  if (!reuse_) return;
+  reuse_ = false;
+  ++counters_.reuse_ended;
+  if (options_.reuse_ended != nullptr) options_.reuse_ended(options_.context, error);
+}
+
+// A clean slot joins the free ones, with its blocks where the limits allow.
+void Spool::Keep(SpoolSlot& slot, Time now) noexcept {
+  const bool fits = slot.file_bytes_ <= limits_.kept_slot_bytes_max &&
+                    kept_bytes_ + slot.file_bytes_ <= limits_.kept_bytes_max;
+  if (!fits) {
+    if (TruncateFile(slot, 0) != 0) {
+      ++counters_.retired_error;
+      Remove(slot, now);
+      return;
+    }
+    ++counters_.truncated;
+  }
+  slot.state_ = SpoolSlot::State::kFree;
+  slot.since_ = now;
+  kept_bytes_ += slot.file_bytes_;
+  (slot.file_bytes_ == 0 ? bare_ : warm_).PushFront(slot);
+}
+
+// RemoveSlot closes the file in any case; what it could not remove is tried again by name.
+void Spool::Remove(SpoolSlot& slot, Time now) noexcept {
+  const IoResult result =
+      Uninterrupted([&]() noexcept { return disk_->RemoveSlot(slot.name(), slot.file_); });
+  slot.file_ = -1;
+  if (result.ok() || result.error == ENOENT) {
+    table_.Free(slot);
+    return;
+  }
+  ++counters_.removals_failed;
+  last_error_ = result.error;
+  slot.state_ = SpoolSlot::State::kRetired;
+  slot.since_ = now + kRemovalAgainAfter;
+  retired_.PushBack(slot);
+}
+
+}  // namespace engine
