@@ -13,6 +13,7 @@ set(MILLRACE_SANITIZE "" CACHE STRING "Sanitizers for every target, for example 
 # Paths that the incumbent's documents name; Debian's package overrides them.
 set(MILLRACE_RUN_DIR "/run/amavisd" CACHE STRING "Folder of the default sockets and pid file")
 set(MILLRACE_WORK_DIR "/var/spool/amavisd/tmp" CACHE STRING "Default working folder")
+configure_file("${CMAKE_CURRENT_LIST_DIR}/millrace_build.h.in" "${PROJECT_BINARY_DIR}/generated/millrace_build.h" @ONLY)
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER)

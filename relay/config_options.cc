@@ -1,0 +1,295 @@
+// The rows of the option table and the readers of their values.
+//
+// Wording of errors: the incumbent's ("negative X: -1", "X is not valid number: a"), then in
+// brackets the option's names and what is allowed.
+#include "relay/config_options.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <vector>
+
+namespace relay {
+namespace {
+
+constexpr std::size_t kHeaderNameMax = 100;
+constexpr std::size_t kHeaderValueMax = 800;
+
+std::string Allowed(const Option& option, std::string_view allowed) {
+  return " (" + NamesOf(option) + ": " + std::string(allowed) + ")";
+}
+
+struct Range {
+  std::string_view noun;
+  std::uint64_t min;
+  std::uint64_t max;
+};
+
+// Reads a decimal number into *to.
+template <typename Integer>
+std::string ReadNumber(const Option& option, std::string_view value, Range range, Integer* to) {
+  const std::string noun(range.noun);
+  const std::string allowed =
+      Allowed(option, std::to_string(range.min) + " to " + std::to_string(range.max));
+  const bool negative = value.starts_with('-');
+  const std::string_view digits = negative ? value.substr(1) : value;
+  std::uint64_t number = 0;
+  const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const bool overflow = result.ec == std::errc::result_out_of_range;
+  if (digits.empty() || result.ptr != digits.data() + digits.size() ||
+      (result.ec != std::errc() && !overflow)) {
+    return noun + " is not valid number: " + std::string(value) + allowed;
+  }
+  if (negative) return "negative " + noun + ": " + std::string(value) + allowed;
+  if (overflow || number > range.max)
+    return noun + " is too large: " + std::string(value) + allowed;
+  if (number < range.min) return noun + " is too small: " + std::string(value) + allowed;
+  *to = static_cast<Integer>(number);
+  return "";
+}
+
+template <Seconds Config::*member>
+std::string ReadSeconds(const Option& option, std::string_view value, Range range, Config& config) {
+  std::int64_t seconds = 0;
+  std::string error = ReadNumber(option, value, range, &seconds);
+  if (error.empty()) config.*member = Seconds(seconds);
+  return error;
+}
+
+constexpr auto kTimeoutMaxCount = static_cast<std::uint64_t>(kTimeoutMax.count());
+
+std::string ReadText(const Option& option,
+                     std::string_view value,
+                     std::string_view noun,
+                     std::string* to) {
+  if (value.empty())
+    return "empty " + std::string(noun) + Allowed(option, "a " + std::string(noun));
+  *to = value;
+  return "";
+}
+
+template <typename Enum>
+struct Choice {
+  std::string_view name;
+  Enum value;
+};
+
+template <typename Enum, std::size_t kCount>
+std::string ReadChoice(const Option& option,
+                       std::string_view value,
+                       std::string_view noun,
+                       const std::array<Choice<Enum>, kCount>& choices,
+                       Enum* to) {
+  std::string names;
+  for (const auto& choice : choices) {
+    if (choice.name == value) {
+      *to = choice.value;
+      return "";
+    }
+    names += (names.empty() ? "" : ", ") + std::string(choice.name);
+  }
+  return "unknown " + std::string(noun) + " '" + std::string(value) + "'" + Allowed(option, names);
+}
+
+std::string ReadMode(const Option& option, std::string_view value, Config& config) {
+  std::uint32_t mode = 0;
+  const auto result = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
+  if (value.empty() || result.ec != std::errc() || result.ptr != value.data() + value.size() ||
+      mode == 0 || mode > 0777) {
+    return "socket mode is not valid octal number: " + std::string(value) +
+           Allowed(option, "1 to 777, such as 0660");
+  }
+  config.socket_mode = mode;
+  return "";
+}
+
+// USER[:GROUP]
+std::string ReadOwner(const Option& option,
+                      std::string_view value,
+                      std::string* user,
+                      std::string* group) {
+  const std::size_t colon = value.find(':');
+  const std::string_view name = value.substr(0, colon);
+  const bool has_group = colon != std::string_view::npos;
+  if (name.empty() || (has_group && colon + 1 == value.size())) {
+    return "no user or group in '" + std::string(value) + "'" + Allowed(option, "USER[:GROUP]");
+  }
+  *user = name;
+  if (has_group) *group = value.substr(colon + 1);
+  return "";
+}
+
+// RFC 5322 field name, one colon, and a value of one line.
+std::string ReadHeader(const Option& option, std::string_view value, Config& config) {
+  const std::string error = "not a header field: '" + std::string(value) + "'" +
+                            Allowed(option, "'Name: value' of printable ASCII on one line");
+  const std::size_t colon = value.find(':');
+  if (colon == 0 || colon == std::string_view::npos || colon > kHeaderNameMax) return error;
+  const std::string_view name = value.substr(0, colon);
+  std::string_view text = value.substr(colon + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+  if (!std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; }) ||
+      !std::all_of(text.begin(), text.end(), printable) || text.empty() ||
+      text.size() > kHeaderValueMax) {
+    return error;
+  }
+  config.unscanned_header_name = name;
+  config.unscanned_header_value = text;
+  return "";
+}
+
+constexpr std::array<Choice<DeliveryCareOf>, 2> kDelivery{
+    {{"client", DeliveryCareOf::kClient}, {"server", DeliveryCareOf::kServer}}};
+constexpr std::array<Choice<IoChoice>, 3> kIo{
+    {{"auto", IoChoice::kAuto}, {"uring", IoChoice::kUring}, {"epoll", IoChoice::kEpoll}}};
+constexpr std::array<Choice<LogAddresses>, 3> kAddresses{{{"full", LogAddresses::kFull},
+                                                          {"domain", LogAddresses::kDomain},
+                                                          {"none", LogAddresses::kNone}}};
+constexpr std::array<Choice<DeleteHeader>, 2> kDelete{
+    {{"all", DeleteHeader::kAll}, {"first", DeleteHeader::kFirst}}};
+constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
+
+using Text = std::string_view;
+using Line = CommandLine;
+
+// clang-format off
+const std::array kOptions = {
+    Option{'B', "daemon-name-bank", "", "Use daemon_name policy bank",
+           [](const Option&, Text, Line& l) { l.config.daemon_name_bank = true; return std::string(); }},
+    Option{'d', "debug-level", "LEVEL", "Set debug level (0 to 9)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"debug level", 0, kDebugLevelMax}, &l.config.debug_level); }},
+    Option{'D', "delivery-care-of", "client|server", "Delivery care of server or client",
+           [](const Option& o, Text v, Line& l) {
+             return ReadChoice(o, v, "delivery mechanism", kDelivery, &l.config.delivery_care_of); }},
+    Option{'f', "foreground", "", "Run in the foreground, log to the terminal",
+           [](const Option&, Text, Line& l) { l.config.foreground = true; return std::string(); }},
+    Option{'h', "help", "", "Print this page",
+           [](const Option&, Text, Line& l) { l.kind = Line::Kind::kHelp; return std::string(); }},
+    Option{'m', "max-connections", "N", "Maximum amavisd connections (0: no limit)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"maximum amavisd connections", 0, kScannerConnectionsMax},
+                               &l.config.scanner_connections_max); }},
+    Option{'M', "max-wait", "SEC", "Maximum wait for connection in seconds",
+           [](const Option& o, Text v, Line& l) {
+             return ReadSeconds<&Config::scanner_wait_max>(
+                 o, v, {"maximum wait for connection", 0, kTimeoutMaxCount}, l.config); }},
+    Option{'p', "pid-file", "FILE", "Use this pid file",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "file name", &l.config.pid_file); }},
+    Option{'P', "pass-on-failure", "", "When amavisd fails mail will be passed\nthrough unchecked",
+           [](const Option&, Text, Line& l) { l.config.pass_on_failure = true; return std::string(); }},
+    Option{'q', "backlog", "N", "Milter communication socket backlog",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"milter communication socket backlog", 0, kBacklogMax}, &l.config.backlog); }},
+    Option{'s', "milter-socket", "SOCKET", "Milter communication socket: unix:/path, /path,\ninet:port@host, inet6:port@host",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.milter_socket); }},
+    Option{'S', "amavisd-socket", "SOCKET", "Amavisd communication socket, the same forms",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.scanner_socket); }},
+    Option{'t', "milter-timeout", "SEC", "Milter connection timeout in seconds",
+           [](const Option& o, Text v, Line& l) {
+             return ReadSeconds<&Config::milter_timeout>(
+                 o, v, {"milter connection timeout", 1, kTimeoutMaxCount}, l.config); }},
+    Option{'T', "amavisd-timeout", "SEC", "Amavisd connection timeout in seconds",
+           [](const Option& o, Text v, Line& l) {
+             return ReadSeconds<&Config::scan_timeout>(
+                 o, v, {"amavisd connection timeout", 1, kTimeoutMaxCount}, l.config); }},
+    Option{'v', "version", "", "Report the version and exit",
+           [](const Option&, Text, Line& l) { l.kind = Line::Kind::kVersion; return std::string(); }},
+    Option{'w', "working-directory", "DIR", "Set the working directory",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "directory", &l.config.working_directory); }},
+    Option{0, "user", "USER[:GROUP]", "Run as this user; needed when started by root",
+           [](const Option& o, Text v, Line& l) { return ReadOwner(o, v, &l.config.user, &l.config.group); }},
+    Option{0, "socket-mode", "MODE", "Mode of the milter socket, octal (0660)",
+           [](const Option& o, Text v, Line& l) { return ReadMode(o, v, l.config); }},
+    Option{0, "socket-owner", "USER[:GROUP]", "Owner of the milter socket",
+           [](const Option& o, Text v, Line& l) {
+             return ReadOwner(o, v, &l.config.socket_owner, &l.config.socket_group); }},
+    Option{0, "socket-group", "GROUP", "Group of the milter socket",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "group", &l.config.socket_group); }},
+    Option{0, "shards", "N", "Threads (0: one per core)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"number of shards", 0, kShardsMax}, &l.config.shards); }},
+    Option{0, "io", "auto|uring|epoll", "How to wait for input",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of input", kIo, &l.config.io); }},
+    Option{0, "log-addresses", "full|domain|none", "How much of mail addresses the log shows",
+           [](const Option& o, Text v, Line& l) {
+             return ReadChoice(o, v, "form of addresses", kAddresses, &l.config.log_addresses); }},
+    Option{0, "unscanned-header", "'NAME: VALUE'", "Mark mail that passes unscanned with this field",
+           [](const Option& o, Text v, Line& l) { return ReadHeader(o, v, l.config); }},
+    Option{0, "delheader", "all|first", "Delete every occurrence of an X- field, or the\nfirst alone",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way to delete", kDelete, &l.config.delete_header); }},
+    Option{0, "request-macros", "yes|no", "Ask the mail server for the macros needed",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kYesNo, &l.config.request_macros); }},
+    Option{0, "answer-within", "SEC", "From end of message to verdict\n(0: 540 with Postfix, else 285)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadSeconds<&Config::answer_within>(o, v, {"time to answer", 0, kTimeoutMaxCount}, l.config); }},
+    Option{0, "orphan-limit", "SEC", "How long a request nobody waits for keeps its\nconnection",
+           [](const Option& o, Text v, Line& l) {
+             return ReadSeconds<&Config::orphan_limit>(o, v, {"orphan limit", 1, kTimeoutMaxCount}, l.config); }},
+    Option{0, "max-sessions", "N", "Sessions at once (0: by limit of open files)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"maximum sessions", 0, kSessionsMax}, &l.config.sessions_max); }},
+    Option{0, "max-messages", "N", "Messages in work at once (0: by limit of open\nfiles)",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"maximum messages", 0, kMessagesMax}, &l.config.messages_max); }},
+    Option{0, "max-recipients", "N", "Recipients of one message",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"maximum recipients", 1, kRecipientsMax}, &l.config.recipients_max); }},
+    Option{0, "max-header-bytes", "N", "Header of one message, all fields",
+           [](const Option& o, Text v, Line& l) {
+             return ReadNumber(o, v, {"maximum header bytes", kHeaderBytesMin, kHeaderBytesMax},
+                               &l.config.header_bytes_max); }},
+    Option{0, "check-config", "", "Check the options, print the derived limits, exit",
+           [](const Option&, Text, Line& l) { l.kind = Line::Kind::kCheckConfig; return std::string(); }},
+};
+// clang-format on
+
+// Levenshtein distance.
+std::size_t Distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j)
+    row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replace = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replace});
+    }
+  }
+  return row[b.size()];
+}
+
+}  // namespace
+
+std::span<const Option> Options() {
+  return kOptions;
+}
+
+std::string NamesOf(const Option& option) {
+  std::string names = "--" + std::string(option.long_name);
+  if (option.short_name != 0) names = std::string{'-', option.short_name} + ", " + names;
+  return names;
+}
+
+std::string_view NearestOption(std::string_view name) {
+  constexpr std::size_t kNameMax = 64;
+  if (name.empty() || name.size() > kNameMax) return {};
+  std::string_view nearest;
+  std::size_t best = std::max<std::size_t>(3, name.size() / 3) + 1;
+  for (const Option& option : kOptions) {
+    // The beginning of a name counts as near: "--socket" leads to a name that continues it.
+    const bool begins = option.long_name.starts_with(name);
+    const std::size_t distance = begins ? 1 : Distance(name, option.long_name);
+    if (distance < best) {
+      best = distance;
+      nearest = option.long_name;
+    }
+  }
+  return nearest;
+}
+
+}  // namespace relay

@@ -1,0 +1,395 @@
+// The command line: every option in each of its forms, every limit from both sides, and what errors
+// say.
+#include "relay/config.h"
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "relay/config_options.h"
+#include "relay/limits.h"
+
+namespace relay {
+namespace {
+
+using Kind = CommandLine::Kind;
+
+CommandLine Parse(std::vector<std::string> arguments) {
+  std::vector<const char*> argv{"/usr/sbin/millrace"};
+  for (const std::string& argument : arguments)
+    argv.push_back(argument.c_str());
+  return ParseCommandLine(static_cast<int>(argv.size()), argv.data());
+}
+
+std::string ErrorOf(std::vector<std::string> arguments) {
+  const CommandLine line = Parse(std::move(arguments));
+  EXPECT_EQ(line.kind, Kind::kUsageError);
+  return line.error;
+}
+
+TEST(ConfigTest, HasTheDocumentedDefaults) {
+  const CommandLine line = Parse({});
+  ASSERT_EQ(line.kind, Kind::kRun);
+  const Config& config = line.config;
+  EXPECT_EQ(config.program_name, "millrace");
+  EXPECT_EQ(config.milter_socket, "/run/amavisd/amavisd-milter.sock");
+  EXPECT_EQ(config.scanner_socket, "/run/amavisd/amavisd.sock");
+  EXPECT_EQ(config.pid_file, "/run/amavisd/amavisd-milter.pid");
+  EXPECT_EQ(config.working_directory, "/var/spool/amavisd/tmp");
+  EXPECT_EQ(config.backlog, 0);
+  EXPECT_EQ(config.scanner_connections_max, 0U);
+  EXPECT_EQ(config.scanner_wait_max, Seconds(300));
+  EXPECT_EQ(config.milter_timeout, Seconds(600));
+  EXPECT_EQ(config.scan_timeout, Seconds(600));
+  EXPECT_EQ(config.orphan_limit, Seconds(500));
+  EXPECT_EQ(config.answer_within, Seconds(0));
+  EXPECT_EQ(config.delivery_care_of, DeliveryCareOf::kClient);
+  EXPECT_FALSE(config.pass_on_failure);
+  EXPECT_FALSE(config.daemon_name_bank);
+  EXPECT_FALSE(config.foreground);
+  EXPECT_TRUE(config.request_macros);
+  EXPECT_EQ(config.delete_header, DeleteHeader::kAll);
+  EXPECT_EQ(config.log_addresses, LogAddresses::kFull);
+  EXPECT_EQ(config.io, IoChoice::kAuto);
+  EXPECT_FALSE(config.socket_mode.has_value());
+}
+
+TEST(ConfigTest, TakesProgramNameFromArgv) {
+  const char* argv[] = {"/usr/sbin/amavisd-milter"};
+  EXPECT_EQ(ParseCommandLine(1, argv).config.program_name, "amavisd-milter");
+  EXPECT_EQ(ParseCommandLine(0, argv).config.program_name, "millrace");
+}
+
+TEST(ConfigTest, ReadsTheIncumbentsFlags) {
+  const CommandLine line = Parse({"-B",
+                                  "-d",
+                                  "3",
+                                  "-D",
+                                  "server",
+                                  "-f",
+                                  "-m",
+                                  "4",
+                                  "-M",
+                                  "60",
+                                  "-p",
+                                  "/p",
+                                  "-P",
+                                  "-q",
+                                  "7",
+                                  "-s",
+                                  "inet:8890@127.0.0.1",
+                                  "-S",
+                                  "unix:/s",
+                                  "-t",
+                                  "11",
+                                  "-T",
+                                  "12",
+                                  "-w",
+                                  "/w"});
+  ASSERT_EQ(line.kind, Kind::kRun) << line.error;
+  const Config& config = line.config;
+  EXPECT_TRUE(config.daemon_name_bank);
+  EXPECT_EQ(config.debug_level, 3);
+  EXPECT_EQ(config.delivery_care_of, DeliveryCareOf::kServer);
+  EXPECT_TRUE(config.foreground);
+  EXPECT_EQ(config.scanner_connections_max, 4U);
+  EXPECT_EQ(config.scanner_wait_max, Seconds(60));
+  EXPECT_EQ(config.pid_file, "/p");
+  EXPECT_TRUE(config.pass_on_failure);
+  EXPECT_EQ(config.backlog, 7);
+  EXPECT_EQ(config.milter_socket, "inet:8890@127.0.0.1");
+  EXPECT_EQ(config.scanner_socket, "unix:/s");
+  EXPECT_EQ(config.milter_timeout, Seconds(11));
+  EXPECT_EQ(config.scan_timeout, Seconds(12));
+  EXPECT_EQ(config.working_directory, "/w");
+}
+
+TEST(ConfigTest, ReadsClustersAndAttachedValues) {
+  const CommandLine line = Parse({"-BPfd3", "-m4", "-s/run/x"});
+  ASSERT_EQ(line.kind, Kind::kRun) << line.error;
+  EXPECT_TRUE(line.config.daemon_name_bank && line.config.pass_on_failure &&
+              line.config.foreground);
+  EXPECT_EQ(line.config.debug_level, 3);
+  EXPECT_EQ(line.config.scanner_connections_max, 4U);
+  EXPECT_EQ(line.config.milter_socket, "/run/x");
+}
+
+TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
+  const CommandLine line = Parse({"--max-connections=4",
+                                  "--max-wait",
+                                  "9",
+                                  "--shards=2",
+                                  "--io=epoll",
+                                  "--user=mail:adm",
+                                  "--socket-mode=0660",
+                                  "--socket-owner=postfix:postdrop",
+                                  "--log-addresses=domain",
+                                  "--unscanned-header=X-Scan:  skipped",
+                                  "--delheader=first",
+                                  "--request-macros=no",
+                                  "--answer-within=100",
+                                  "--max-recipients=10",
+                                  "--max-header-bytes=65536",
+                                  "--max-sessions=50",
+                                  "--max-messages=5",
+                                  "--orphan-limit=20",
+                                  "--working-directory=/w",
+                                  "--pass-on-failure"});
+  ASSERT_EQ(line.kind, Kind::kRun) << line.error;
+  const Config& config = line.config;
+  EXPECT_EQ(config.scanner_connections_max, 4U);
+  EXPECT_EQ(config.scanner_wait_max, Seconds(9));
+  EXPECT_EQ(config.shards, 2U);
+  EXPECT_EQ(config.io, IoChoice::kEpoll);
+  EXPECT_EQ(config.user, "mail");
+  EXPECT_EQ(config.group, "adm");
+  EXPECT_EQ(config.socket_mode, 0660U);
+  EXPECT_EQ(config.socket_owner, "postfix");
+  EXPECT_EQ(config.socket_group, "postdrop");
+  EXPECT_EQ(config.log_addresses, LogAddresses::kDomain);
+  EXPECT_EQ(config.unscanned_header_name, "X-Scan");
+  EXPECT_EQ(config.unscanned_header_value, "skipped");
+  EXPECT_EQ(config.delete_header, DeleteHeader::kFirst);
+  EXPECT_FALSE(config.request_macros);
+  EXPECT_EQ(config.answer_within, Seconds(100));
+  EXPECT_EQ(config.recipients_max, 10U);
+  EXPECT_EQ(config.header_bytes_max, 65536U);
+  EXPECT_EQ(config.sessions_max, 50U);
+  EXPECT_EQ(config.messages_max, 5U);
+  EXPECT_EQ(config.orphan_limit, Seconds(20));
+  EXPECT_EQ(config.working_directory, "/w");
+  EXPECT_TRUE(config.pass_on_failure);
+}
+
+TEST(ConfigTest, LastOfTwoValuesWins) {
+  EXPECT_EQ(Parse({"-m", "1", "-m", "2"}).config.scanner_connections_max, 2U);
+}
+
+TEST(ConfigTest, HelpAndVersionWinOverWhatFollows) {
+  EXPECT_EQ(Parse({"-h", "--nonsense"}).kind, Kind::kHelp);
+  EXPECT_EQ(Parse({"-fv", "--nonsense"}).kind, Kind::kVersion);
+  EXPECT_EQ(Parse({"--help"}).kind, Kind::kHelp);
+  EXPECT_EQ(Parse({"--version"}).kind, Kind::kVersion);
+}
+
+TEST(ConfigTest, CheckConfigReadsOnAndStillFindsErrors) {
+  const CommandLine line = Parse({"--check-config", "-m", "3"});
+  EXPECT_EQ(line.kind, Kind::kCheckConfig);
+  EXPECT_EQ(line.config.scanner_connections_max, 3U);
+  EXPECT_EQ(Parse({"--check-config", "-m", "x"}).kind, Kind::kUsageError);
+}
+
+TEST(ConfigTest, ErrorsKeepTheIncumbentsWordsAndNameOptionAndRange) {
+  EXPECT_EQ(ErrorOf({"-d", "abc"}),
+            "debug level is not valid number: abc (-d, --debug-level: 0 to 9)");
+  EXPECT_EQ(ErrorOf({"-d", "-1"}), "negative debug level: -1 (-d, --debug-level: 0 to 9)");
+  EXPECT_EQ(ErrorOf({"-d10"}), "debug level is too large: 10 (-d, --debug-level: 0 to 9)");
+  EXPECT_EQ(ErrorOf({"-T", "0"}),
+            "amavisd connection timeout is too small: 0 (-T, --amavisd-timeout: 1 to 86400)");
+  EXPECT_EQ(ErrorOf({"-D", "foo"}),
+            "unknown delivery mechanism 'foo' (-D, --delivery-care-of: client, server)");
+  EXPECT_EQ(ErrorOf({"-x"}), "invalid option -- 'x'");
+  EXPECT_EQ(ErrorOf({"-m"}), "option requires an argument: -m, --max-connections");
+  EXPECT_EQ(ErrorOf({"--max-wait"}), "option requires an argument: -M, --max-wait");
+  EXPECT_EQ(ErrorOf({"extra"}), "unexpected argument: extra");
+  EXPECT_EQ(ErrorOf({"-f", "--", "extra"}), "unexpected argument: extra");
+  EXPECT_EQ(ErrorOf({"-"}), "unexpected argument: -");
+  EXPECT_EQ(ErrorOf({"--foreground=yes"}), "option takes no value: --foreground=yes");
+  EXPECT_EQ(ErrorOf({"-s", ""}), "empty socket (-s, --milter-socket: a socket)");
+}
+
+TEST(ConfigTest, SuggestsTheNearestOption) {
+  EXPECT_EQ(ErrorOf({"--shard=3"}), "unknown option: --shard (did you mean --shards?)");
+  EXPECT_EQ(ErrorOf({"--miter-socket=x"}),
+            "unknown option: --miter-socket (did you mean --milter-socket?)");
+  EXPECT_EQ(ErrorOf({"--quarantine-everything"}), "unknown option: --quarantine-everything");
+  EXPECT_EQ(ErrorOf({"--" + std::string(5000, 'a')}).find("did you mean"), std::string::npos);
+}
+
+TEST(ConfigTest, RefusesNumbersOutsideTheirRange) {
+  struct Case {
+    std::string option;
+    std::uint64_t min;
+    std::uint64_t max;
+  };
+  const std::vector<Case> cases = {
+      {"--debug-level", 0, 9},
+      {"--max-connections", 0, kScannerConnectionsMax},
+      {"--max-wait", 0, 86400},
+      {"--backlog", 0, 65535},
+      {"--milter-timeout", 1, 86400},
+      {"--amavisd-timeout", 1, 86400},
+      {"--shards", 0, kShardsMax},
+      {"--answer-within", 0, 86400},
+      {"--orphan-limit", 1, 86400},
+      {"--max-sessions", 0, kSessionsMax},
+      {"--max-messages", 0, kMessagesMax},
+      {"--max-recipients", 1, kRecipientsMax},
+      {"--max-header-bytes", kHeaderBytesMin, kHeaderBytesMax},
+  };
+  for (const Case& c : cases) {
+    EXPECT_EQ(Parse({c.option, std::to_string(c.min)}).kind, Kind::kRun) << c.option;
+    EXPECT_EQ(Parse({c.option, std::to_string(c.max)}).kind, Kind::kRun) << c.option;
+    std::vector<std::string> bad = {std::to_string(c.max + 1),
+                                    "-1",
+                                    "",
+                                    "1x",
+                                    "x",
+                                    " 1",
+                                    "+1",
+                                    "0x1",
+                                    "1.0",
+                                    "99999999999999999999999"};
+    if (c.min > 0) bad.push_back(std::to_string(c.min - 1));
+    for (const std::string& value : bad) {
+      const std::string error = ErrorOf({c.option, value});
+      EXPECT_NE(error.find(c.option), std::string::npos) << error;
+      EXPECT_NE(error.find(std::to_string(c.max)), std::string::npos) << error;
+    }
+  }
+}
+
+TEST(ConfigTest, RefusesValuesThatAreNoneOfTheWords) {
+  for (const char* option :
+       {"--io", "--delivery-care-of", "--log-addresses", "--delheader", "--request-macros"}) {
+    EXPECT_NE(ErrorOf({option, "perhaps"}).find("'perhaps'"), std::string::npos) << option;
+    EXPECT_NE(ErrorOf({option, ""}).find(option), std::string::npos) << option;
+  }
+}
+
+TEST(ConfigTest, RefusesMalformedModesOwnersAndHeaders) {
+  for (const char* mode : {"", "0", "888", "1777", "rw", "-1", "0660x"}) {
+    EXPECT_NE(ErrorOf({"--socket-mode", mode}).find("--socket-mode"), std::string::npos) << mode;
+  }
+  for (const char* owner : {"", ":", ":group", "user:"}) {
+    EXPECT_NE(ErrorOf({"--user", owner}).find("USER[:GROUP]"), std::string::npos) << owner;
+  }
+  for (const char* header : {"",
+                             ":",
+                             "Name",
+                             ": value",
+                             "Na me: v",
+                             "Name:",
+                             "Name:  ",
+                             "Name: a\nEvil: b",
+                             "Näme: v",
+                             "Name: v\x7f"}) {
+    EXPECT_NE(ErrorOf({"--unscanned-header", header}).find("'Name: value'"), std::string::npos)
+        << header;
+  }
+  EXPECT_EQ(Parse({"--unscanned-header", "Name: " + std::string(800, 'v')}).kind, Kind::kRun);
+  EXPECT_EQ(Parse({"--unscanned-header", "Name: " + std::string(801, 'v')}).kind,
+            Kind::kUsageError);
+}
+
+TEST(ConfigTest, RefusesContradictions) {
+  EXPECT_NE(ErrorOf({"-s", "inet:1@::1", "--socket-mode=660"}).find("inet:1@::1"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"-s", "inet6:1@::1", "--socket-group=x"}).find("inet6:1@::1"),
+            std::string::npos);
+  EXPECT_NE(ErrorOf({"--max-messages=6", "--max-sessions=5"}).find("--max-sessions 5"),
+            std::string::npos);
+}
+
+TEST(ConfigTest, UsageNamesEveryOptionAndFitsATerminal) {
+  const std::string usage = UsageText("amavisd-milter");
+  EXPECT_TRUE(usage.starts_with("Usage: amavisd-milter [OPTIONS]\n"));
+  for (const Option& option : Options()) {
+    EXPECT_NE(usage.find(NamesOf(option)), std::string::npos) << option.long_name;
+  }
+  std::istringstream lines(usage);
+  for (std::string line; std::getline(lines, line);)
+    EXPECT_LE(line.size(), 90U) << line;
+}
+
+TEST(ConfigTest, OptionNamesAreUnique) {
+  std::vector<std::string> names;
+  for (const Option& option : Options()) {
+    names.emplace_back(option.long_name);
+    if (option.short_name != 0) names.emplace_back(1, option.short_name);
+  }
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+}
+
+TEST(ConfigTest, VersionNamesTheProgramAsCalled) {
+  EXPECT_TRUE(VersionText("millrace").starts_with("millrace "));
+  EXPECT_TRUE(VersionText("amavisd-milter").starts_with("amavisd-milter (millrace "));
+}
+
+std::uint64_t Sum(const Limits& limits) {
+  return std::uint64_t{limits.sessions_max} + limits.messages_max + limits.scanner_connections_max +
+         32U * limits.shards + 64U;
+}
+
+TEST(LimitsTest, DerivedLimitsFitIntoTheOpenFiles) {
+  for (const std::uint64_t files : {256, 1024, 4096, 20'000, 524'288, 1'048'576}) {
+    for (const std::uint32_t cores : {1U, 2U, 4U}) {
+      const DerivedLimits derived = DeriveLimits(Config{}, cores, files);
+      ASSERT_EQ(derived.error, "") << files;
+      EXPECT_LE(Sum(derived.limits), files);
+      EXPECT_EQ(Sum(derived.limits), derived.limits.descriptors_needed);
+      EXPECT_GE(derived.limits.sessions_max, derived.limits.messages_max);
+      EXPECT_GE(derived.limits.messages_max, derived.limits.scanner_connections_max);
+      EXPECT_GT(derived.limits.scanner_connections_max, 0U);
+      EXPECT_EQ(derived.limits.shards, cores);
+    }
+  }
+}
+
+TEST(LimitsTest, KeepsWhatTheOperatorSet) {
+  Config config;
+  config.shards = 3;
+  config.sessions_max = 1000;
+  config.messages_max = 200;
+  config.scanner_connections_max = 10;
+  const DerivedLimits derived = DeriveLimits(config, 8, 10'000);
+  EXPECT_EQ(derived.error, "");
+  EXPECT_EQ(derived.limits.shards, 3U);
+  EXPECT_EQ(derived.limits.sessions_max, 1000U);
+  EXPECT_EQ(derived.limits.messages_max, 200U);
+  EXPECT_EQ(derived.limits.scanner_connections_max, 10U);
+}
+
+TEST(LimitsTest, FewerScannerConnectionsLeaveMoreSessions) {
+  Config config;
+  config.scanner_connections_max = 4;
+  EXPECT_GT(DeriveLimits(config, 1, 4096).limits.sessions_max,
+            DeriveLimits(Config{}, 1, 4096).limits.sessions_max);
+}
+
+TEST(LimitsTest, RefusesMoreThanFitsAndSaysWhatToRaise) {
+  Config config;
+  config.sessions_max = 5000;
+  const DerivedLimits derived = DeriveLimits(config, 1, 1024);
+  EXPECT_NE(derived.error.find("limit of open files is 1024"), std::string::npos) << derived.error;
+  EXPECT_NE(derived.error.find("5000 sessions"), std::string::npos) << derived.error;
+  EXPECT_NE(derived.error.find("LimitNOFILE="), std::string::npos) << derived.error;
+}
+
+TEST(LimitsTest, RefusesAHopelessLimit) {
+  EXPECT_NE(DeriveLimits(Config{}, 1, 100).error, "");
+  EXPECT_NE(DeriveLimits(Config{}, 1, 0).error, "");
+}
+
+TEST(LimitsTest, FindsCoresAndOpenFiles) {
+  EXPECT_GE(UsableCores(), 1U);
+  const std::uint64_t files = RaiseOpenFiles();
+  EXPECT_GT(files, 0U);
+  EXPECT_EQ(RaiseOpenFiles(), files);  // already at the hard limit
+}
+
+TEST(LimitsTest, TextNamesEveryLimit) {
+  const std::string text = LimitsText(DeriveLimits(Config{}, 2, 4096).limits);
+  EXPECT_NE(text.find("shards: 2\n"), std::string::npos);
+  EXPECT_NE(text.find("max_sessions: "), std::string::npos);
+  EXPECT_NE(text.find("max_messages: "), std::string::npos);
+  EXPECT_NE(text.find("max_scanner_connections: "), std::string::npos);
+  EXPECT_NE(text.find("descriptors_available: 4096\n"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace relay
