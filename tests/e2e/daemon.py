@@ -33,7 +33,7 @@ class Daemon:
         logs = lab.directory("log")
         self._child = Child(f"{self.name} ({label})", argv, logs / f"{label}.log", user=USER, group=USER,
                             extra_groups=[], cwd="/", umask=0o027)
-        lab.on_close(self.stop)
+        lab.on_close(self.stop, ask=self.terminate)
         self._child.wait_until_accepting(self.milter_socket)
         # What Debian's init script does for the incumbent: Postfix's user may connect.
         self.milter_socket.chmod(0o777)
@@ -63,7 +63,8 @@ class Daemon:
 
     def terminate(self):
         """Only asks it to end, with SIGTERM."""
-        self._child.process.send_signal(signal.SIGTERM)
+        if self.is_running():
+            self._child.process.send_signal(signal.SIGTERM)
 
     def connect(self):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -133,6 +133,7 @@ class Lab:
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="mre2e-"))
         self.root.chmod(0o755)
         self._closers = []
+        self._askers = []
         self._closed = False
         atexit.register(self.close)
 
@@ -144,9 +145,11 @@ class Lab:
         path.chmod(mode)
         return path
 
-    def on_close(self, closer):
-        """`closer()` is called once when the lab closes, later ones first."""
+    def on_close(self, closer, ask=None):
+        """`closer()` is called once when the lab closes, later ones first; every `ask()` before all of them."""
         self._closers.append(closer)
+        if ask:
+            self._askers.append(ask)
 
     def close(self):
         if self._closed:
@@ -155,7 +158,7 @@ class Lab:
         # An impatient second Ctrl-C must not leave programs behind.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for closer in reversed(self._closers):
+            for closer in [*self._askers, *reversed(self._closers)]:
                 try:
                     closer()
                 except Exception as error:  # every other program still has to be stopped
