@@ -1,7 +1,7 @@
 // Byte blocks in powers of two, for text that outlives one receive: half packets, session text,
 // replies not yet written.
 //
-//   class 0: 64 bytes, 1: 128, ... 15: 2 MiB.  Each class: a list of free blocks, last in first
+//   class 0: 64 bytes, 1: 128, ... 17: 8 MiB.  Each class: a list of free blocks, last in first
 //   out. Classes up to 64 KiB are carved from mapped runs of 256 KiB; larger blocks are mapped one
 //   by one and at most kLargeKeptBytes of them are kept.
 //
@@ -21,9 +21,9 @@ namespace engine {
 class BlockPool {
  public:
   static constexpr std::size_t kBlockMinBytes = 64;
-  static constexpr std::size_t kBlockMaxBytes = 2 * kMiB;
+  static constexpr std::size_t kBlockMaxBytes = 8 * kMiB;
   static constexpr std::size_t kRunBytes = 256 * kKiB;
-  static constexpr std::size_t kLargeKeptBytes = 8 * kMiB;
+  static constexpr std::size_t kLargeKeptBytes = 16 * kMiB;
 
   explicit BlockPool(std::size_t bytes_max) noexcept : bytes_max_(bytes_max) {}
   // Every block must have been given back.
@@ -47,7 +47,7 @@ class BlockPool {
   struct Run {
     Run* next;
   };
-  static constexpr std::size_t kClassCount = 16;
+  static constexpr std::size_t kClassCount = 18;
   static constexpr std::size_t kRunClassMaxBytes = 64 * kKiB;
 
   std::byte* Carve(std::size_t bytes) noexcept;

@@ -1,0 +1,332 @@
+// The connection: events by command, replies, deadlines.
+#include "relay/relay_session.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "engine/base/check.h"
+#include "milter/macros.h"
+#include "relay/shard_app.h"
+
+namespace relay {
+namespace {
+
+using engine::Time;
+using milter::EventKind;
+
+// Room that any one reply of ours takes, a verdict's aside: the answer to OPTNEG with its lists.
+constexpr std::size_t kReplyBytesMax = 4096;
+static_assert(kReplyBytesMax * 2 <= ShardApp::kOutBytes);
+
+constexpr milter::ReplyText kTooManyConnections = {
+    .code = 421, .enhanced = "4.3.2", .text = "Too many connections, please try again later"};
+
+}  // namespace
+
+RelaySession::RelaySession(ShardApp& shard, bool refusing) noexcept
+    : shard_(shard),
+      filter_(refusing ? shard.settings().refusing_filter : shard.settings().filter,
+              shard.blocks()),
+      text_(shard.blocks()),
+      refusing_(refusing) {
+  timer_.session = this;
+  timer_.fire = [](engine::Timer& t, Time now) noexcept {
+    static_cast<SessionTimer&>(t).session->OnTimer(now);
+  };
+}
+
+RelaySession::~RelaySession() {
+  ENGINE_CHECK(message_ == nullptr && next_ == nullptr);
+  shard_.blocks().Give(unsent_);
+}
+
+void RelaySession::Begin(int fd) noexcept {
+  id_ = shard_.loop().Adopt(fd, *this, engine::ReadMode::kSmall);
+  SetDeadline();
+}
+
+bool RelaySession::in_work() const noexcept {
+  return message_ != nullptr && message_->state != MessageState::kEnvelope;
+}
+
+void RelaySession::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
+  filter_.Feed(bytes);
+  for (;;) {
+    const milter::Event event = filter_.Next();
+    if (event.kind == EventKind::kNeedMore) return;
+    if (!OnEvent(event)) return;
+  }
+}
+
+void RelaySession::OnTurnEnd(engine::SocketId) noexcept {
+  if (writing_) {
+    writing_ = false;
+    Check(shard_.writer().Flush());
+  }
+  if (!SendOut()) return;
+  SetDeadline();
+}
+
+engine::Drained RelaySession::OnDirect(engine::SocketId, engine::DirectSocket&) noexcept {
+  ENGINE_CHECK(false);  // never asked for
+  return engine::Drained::kYes;
+}
+
+bool RelaySession::OnEvent(const milter::Event& event) noexcept {
+  if (event.aborts_message) DropMessage("aborted");
+  if (event.stray && filter_.in_message()) {
+    FailMessage(InternalRefusal("command out of order"), engine::SpoolFate::kUnread);
+  }
+  switch (event.kind) {
+    case EventKind::kNegotiated: {
+      milter::ReplyWriter writer = Writer();
+      writer.Negotiate(filter_.answer());
+      return Took(writer);
+    }
+    case EventKind::kMacro: OnMacros(event); return true;
+    case EventKind::kConnect:
+      OnConnect(event);
+      if (refusing_ && event.reply_due) {
+        milter::ReplyWriter writer = Writer();
+        ENGINE_CHECK(writer.ReplyCode(kTooManyConnections));
+        return Took(writer);
+      }
+      break;
+    case EventKind::kHelo:
+      if (!text_.Set(SessionText::Field::kHelo, event.name)) text_lost_ = true;
+      break;
+    case EventKind::kMail:
+      if (!event.stray) OnMail(event);
+      break;
+    case EventKind::kRcpt:
+      if (!event.stray) OnRcpt(event);
+      break;
+    case EventKind::kData:
+      if (!event.stray && !OnData(event)) return false;
+      return true;
+    case EventKind::kHeader:
+      if (!event.stray) OnHeader(event);
+      break;
+    case EventKind::kEndOfHeaders:
+      if (!event.stray) OnEndOfHeaders();
+      break;
+    case EventKind::kBody:
+      if (!event.stray) OnBody(event);
+      break;
+    case EventKind::kEndOfMessage:
+      // Without a message there is nothing that could be let through.
+      return event.stray ? ReplyRefusal(InternalRefusal("no message")) : OnEndOfMessage();
+    case EventKind::kUnknown:
+    case EventKind::kAbort: break;
+    case EventKind::kQuitNc:
+      text_.Clear();
+      is_postfix_ = false;
+      break;
+    case EventKind::kQuit: Close(); return false;
+    case EventKind::kBroken: return Broken(event);
+    case EventKind::kNeedMore: return true;
+  }
+  return !event.reply_due || ReplyContinue();
+}
+
+void RelaySession::OnMacros(const milter::Event& event) noexcept {
+  const bool of_connection = event.stage == 'C' || event.stage == 'H';
+  if (event.stage == 'C') text_.ClearMacros();
+  Message* message = message_;
+  if (event.stage == 'M') {
+    // A message in progress ends with the MAIL that follows, not with its macros.
+    if (message_ != nullptr && message_->mail_seen) {
+      if (next_ == nullptr) next_ = shard_.MakeMessage();
+      message = next_;
+    } else {
+      if (message_ == nullptr) message_ = shard_.MakeMessage();
+      message = message_;
+    }
+    if (message != nullptr) message->macros.fill({});
+  }
+  milter::MacroReader reader(event.value);
+  for (milter::Macro macro; reader.Next(&macro);) {
+    const std::optional<Macro> known = FindMacro(macro.name);
+    if (!known) continue;
+    if (*known == Macro::kMtaVersion) is_postfix_ = macro.value.starts_with("Postfix");
+    const std::string_view value = macro.value.substr(0, SessionText::kFieldBytesMax);
+    if (of_connection) {
+      if (!text_.Set(*known, value)) text_lost_ = true;
+    } else if (message != nullptr && message->Get(*known) != value &&
+               !message->SetMacro(*known, value)) {
+      message->Refuse(EnvelopeTooLargeRefusal());
+    }
+  }
+}
+
+void RelaySession::OnConnect(const milter::Event& event) noexcept {
+  std::array<char, 128> address;
+  std::size_t used = 0;
+  if (event.client.family == milter::Family::kInet6) {
+    std::memcpy(address.data(), "IPv6:", 5);
+    used = 5;
+  }
+  const bool is_inet = event.client.family == milter::Family::kInet4 ||
+                       event.client.family == milter::Family::kInet6;
+  const std::string_view text = is_inet ? event.client.address : std::string_view();
+  const std::size_t bytes = std::min(text.size(), address.size() - used);
+  std::memcpy(address.data() + used, text.data(), bytes);
+  const bool kept = text_.Set(SessionText::Field::kHost, event.name) &&
+                    text_.Set(SessionText::Field::kHelo, {}) &&
+                    text_.Set(SessionText::Field::kAddress, {address.data(), used + bytes});
+  if (!kept) text_lost_ = true;
+  client_port_ = is_inet ? event.client.port : std::uint16_t{0};
+}
+
+bool RelaySession::Broken(const milter::Event& event) noexcept {
+  shard_.counters().Add(Count::kSessionsBroken);
+  engine::LogLine line = shard_.Line("milter protocol broken");
+  line.Field("client", text_.Get(SessionText::Field::kAddress))
+      .Field("reason", milter::BrokenReasonText(event.reason));
+  if (event.command != 0) line.Field("command", milter::CommandName(event.command));
+  if (event.missing_actions != 0) line.Field("missing", milter::ActionName(event.missing_actions));
+  shard_.Write(engine::Level::kWarning, line.Field("next", "connection closed"));
+  Close();
+  return false;
+}
+
+milter::ReplyWriter RelaySession::Writer() noexcept {
+  return {shard_.out().subspan(out_used_), filter_.leading_space(), filter_.actions()};
+}
+
+// Keeps room for the next reply.
+bool RelaySession::Took(const milter::ReplyWriter& writer) noexcept {
+  ENGINE_CHECK(!writer.full());
+  out_used_ += static_cast<std::uint32_t>(writer.written());
+  return out_used_ + kReplyBytesMax <= ShardApp::kOutBytes || SendOut();
+}
+
+bool RelaySession::ReplyContinue() noexcept {
+  milter::ReplyWriter writer = Writer();
+  writer.Continue();
+  return Took(writer);
+}
+
+bool RelaySession::ReplyRefusal(const Refusal& refusal) noexcept {
+  milter::ReplyWriter writer = Writer();
+  ENGINE_CHECK(
+      writer.ReplyCode({.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text}));
+  return Took(writer);
+}
+
+bool RelaySession::SendOut() noexcept {
+  if (out_used_ == 0) return true;
+  const engine::Bytes bytes = shard_.out().first(out_used_);
+  out_used_ = 0;
+  return Send(bytes);
+}
+
+bool RelaySession::Send(engine::Bytes bytes) noexcept {
+  if (!unsent_.empty()) return KeepUnsent(bytes);
+  const iovec piece{bytes.data(), bytes.size()};
+  const engine::IoResult result = shard_.loop().Send(id_, {&piece, 1});
+  if (!result.ok() && result.error != EAGAIN) return true;  // OnGone follows
+  const std::size_t sent = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+  return sent == bytes.size() || KeepUnsent(bytes.subspan(sent));
+}
+
+// The mail server does not read: what is left waits for OnWritable, and so do its commands.
+bool RelaySession::KeepUnsent(engine::Bytes bytes) noexcept {
+  const std::size_t total = unsent_to_ - unsent_from_ + bytes.size();
+  const engine::Bytes block =
+      total <= kUnsentBytesMax ? shard_.blocks().Take(total) : engine::Bytes();
+  if (block.empty()) {
+    shard_.Write(engine::Level::kWarning,
+                 shard_.Line("replies not taken").Field("bytes", total).Field("next", "closed"));
+    Close();
+    return false;
+  }
+  if (!unsent_.empty()) {
+    std::memcpy(block.data(), unsent_.data() + unsent_from_, unsent_to_ - unsent_from_);
+  }
+  std::memcpy(block.data() + total - bytes.size(), bytes.data(), bytes.size());
+  shard_.blocks().Give(unsent_);
+  unsent_ = block;
+  unsent_from_ = 0;
+  unsent_to_ = static_cast<std::uint32_t>(total);
+  shard_.loop().SetReadMode(id_, engine::ReadMode::kPaused);
+  return true;
+}
+
+void RelaySession::OnWritable(engine::SocketId) noexcept {
+  if (unsent_.empty()) return;
+  const iovec piece{unsent_.data() + unsent_from_, unsent_to_ - unsent_from_};
+  const engine::IoResult result = shard_.loop().Send(id_, {&piece, 1});
+  if (!result.ok() && result.error != EAGAIN) return;  // OnGone follows
+  unsent_from_ += result.ok() ? static_cast<std::uint32_t>(result.value) : 0;
+  if (unsent_from_ == unsent_to_) {
+    shard_.blocks().Give(unsent_);
+    unsent_ = {};
+    unsent_from_ = unsent_to_ = 0;
+    shard_.loop().SetReadMode(id_, engine::ReadMode::kSmall);
+  }
+  SetDeadline();
+}
+
+void RelaySession::SetDeadline() noexcept {
+  const Time now = shard_.loop().now();
+  Time wait = kIdleTimeout;
+  if (!unsent_.empty()) {
+    wait = kWriteTimeout;
+  } else if (filter_.awaits_verdict()) {
+    if (timer_.prev != nullptr && timer_.at <= now + kProgressEvery) return;  // runs already
+    wait = kProgressEvery;
+  } else if (filter_.content_phase()) {
+    wait = kContentTimeout;
+  } else if (filter_.half_packet()) {
+    wait = shard_.config().milter_timeout;
+  }
+  shard_.loop().Set(timer_, now + wait);
+}
+
+void RelaySession::OnTimer(Time now) noexcept {
+  if (unsent_.empty() && filter_.awaits_verdict()) {
+    milter::ReplyWriter writer = Writer();
+    writer.Progress();
+    out_used_ += static_cast<std::uint32_t>(writer.written());
+    if (!SendOut()) return;
+    shard_.loop().Set(timer_, now + (unsent_.empty() ? kProgressEvery : kWriteTimeout));
+    return;
+  }
+  shard_.counters().Add(Count::kSessionsTimedOut);
+  shard_.Write(engine::Level::kNotice,
+               shard_.Line("mail server timed out")
+                   .Field("client", text_.Get(SessionText::Field::kAddress))
+                   .Field("while",
+                          !unsent_.empty()          ? "not reading"
+                          : filter_.content_phase() ? "in content"
+                          : filter_.half_packet()   ? "in a packet"
+                                                    : "idle")
+                   .Field("next", "connection closed"));
+  Close();
+}
+
+void RelaySession::OnGone(engine::SocketId, int error) noexcept {
+  if (shard_.Debugs(1) && (error != 0 || message_ != nullptr)) {
+    shard_.Write(engine::Level::kDebug, shard_.Line("mail server gone").Errno("error", error));
+  }
+  Close();
+}
+
+void RelaySession::EndNow() noexcept {
+  if (filter_.awaits_verdict() && !AnswerRefusal(InternalRefusal("shutting down"), {})) return;
+  Close();
+}
+
+void RelaySession::Close() noexcept {
+  DropMessage("connection lost");
+  if (next_ != nullptr) shard_.FreeMessage(*next_);
+  next_ = nullptr;
+  shard_.loop().Cancel(timer_);
+  shard_.loop().Close(id_);
+  shard_.FreeSession(*this);
+}
+
+}  // namespace relay

@@ -1,0 +1,141 @@
+// One connection of a mail server: MILTER events in, replies out, its message handed to a scan.
+//
+//   OnBytes -> FilterSession events -> Message, SpoolWriter     OnTurnEnd: one pwritev, one send
+//   end of message -> ScanJob -> OnScanReply / OnScanFailed -> edits and verdict in one write
+//
+// - Every refusal of a message is told at DATA, where all is known and nothing has been sent; what
+//   fails where no reply is due sticks to the message and is told at end of message.
+// - A problem with one message is an answer to that message, never a closed connection. Only a
+// broken
+//   protocol, a dead peer or a passed deadline close it.
+// - Deadlines: idle 7210 s (libmilter's); a packet begun: -t, restarted by bytes, before the
+// content,
+//   120 s from the first HEADER on (Postfix flushes a full buffer in mid-packet, and the rest may
+//   come minutes later); a reply not taken: 300 s. PROGRESS every 5 s from end of message on.
+// An idle session costs this record and one text block. One shard.
+#ifndef MILLRACE_RELAY_RELAY_SESSION_H_
+#define MILLRACE_RELAY_RELAY_SESSION_H_
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "ampdp/reply.h"
+#include "engine/io/loop.h"
+#include "milter/replies.h"
+#include "milter/session.h"
+#include "relay/message.h"
+#include "relay/scan_job.h"
+#include "relay/session_text.h"
+#include "relay/verdict_map.h"
+
+namespace relay {
+
+class ShardApp;
+
+inline constexpr engine::Time kIdleTimeout = std::chrono::seconds(7210);
+inline constexpr engine::Time kContentTimeout = std::chrono::seconds(120);
+inline constexpr engine::Time kWriteTimeout = std::chrono::seconds(300);
+inline constexpr engine::Time kProgressEvery = std::chrono::seconds(5);
+inline constexpr engine::Time kAnswerWithinPostfix = std::chrono::seconds(540);
+inline constexpr engine::Time kAnswerWithinOthers = std::chrono::seconds(285);
+// Replies that the mail server has not taken yet; above it the connection is given up.
+inline constexpr std::size_t kUnsentBytesMax = 4 * engine::kMiB;
+
+class RelaySession final : public engine::SocketEvents, public ScanOwner {
+ public:
+  // `refusing`: over the session limit; CONNECT is answered 421.
+  RelaySession(ShardApp& shard, bool refusing) noexcept;
+  ~RelaySession();
+  RelaySession(const RelaySession&) = delete;
+  RelaySession& operator=(const RelaySession&) = delete;
+
+  void Begin(int fd) noexcept;
+
+  // Content is under way, or a verdict is awaited.
+  bool in_work() const noexcept;
+  // Shutdown: answers a message in work with a temporary failure, then closes. Frees the session.
+  void EndNow() noexcept;
+
+  void OnBytes(engine::SocketId id, engine::Bytes bytes) noexcept override;
+  void OnTurnEnd(engine::SocketId id) noexcept override;
+  engine::Drained OnDirect(engine::SocketId id, engine::DirectSocket& socket) noexcept override;
+  void OnWritable(engine::SocketId id) noexcept override;
+  void OnGone(engine::SocketId id, int error) noexcept override;
+
+  engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept override;
+  void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept override;
+
+ private:
+  struct SessionTimer : engine::Timer {
+    RelaySession* session = nullptr;
+  };
+
+  // relay_session.cc: the connection. Those that answer bool: false when the session is gone.
+  bool OnEvent(const milter::Event& event) noexcept;
+  void OnMacros(const milter::Event& event) noexcept;
+  void OnConnect(const milter::Event& event) noexcept;
+  void OnTimer(engine::Time now) noexcept;
+  void SetDeadline() noexcept;
+  void Close() noexcept;
+  bool Broken(const milter::Event& event) noexcept;
+  milter::ReplyWriter Writer() noexcept;
+  bool Took(const milter::ReplyWriter& writer) noexcept;
+  bool ReplyContinue() noexcept;
+  bool ReplyRefusal(const Refusal& refusal) noexcept;
+  bool SendOut() noexcept;
+  bool Send(engine::Bytes bytes) noexcept;
+  bool KeepUnsent(engine::Bytes bytes) noexcept;
+
+  // relay_session_content.cc: envelope and content.
+  void OnMail(const milter::Event& event) noexcept;
+  void OnRcpt(const milter::Event& event) noexcept;
+  bool OnData(const milter::Event& event) noexcept;
+  void OnHeader(const milter::Event& event) noexcept;
+  void OnEndOfHeaders() noexcept;
+  void OnBody(const milter::Event& event) noexcept;
+  bool OnEndOfMessage() noexcept;
+  bool TakeSlot(Refusal* refusal) noexcept;
+  bool BeginContent() noexcept;
+  void WriteReceivedField() noexcept;
+  void WriteHeader(std::string_view name, std::string_view value) noexcept;
+  void EndHeader() noexcept;
+  void Check(int write_error) noexcept;
+  void FailMessage(const Refusal& refusal, engine::SpoolFate fate) noexcept;
+  void DropMessage(std::string_view why) noexcept;
+  std::string_view MacroText(Macro macro) const noexcept;
+
+  // relay_session_verdict.cc: scan, verdict, summary.
+  bool StartScan() noexcept;
+  engine::Bytes WriteRequest(std::size_t* bytes) noexcept;
+  bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
+  bool PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept;
+  bool SendVerdict(VerdictMap& map, EditCounts* counts) noexcept;
+  void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;
+  void EndMessage() noexcept;
+  void Summarise(std::string_view verdict,
+                 const ScanTimes& times,
+                 const ampdp::Reply* reply,
+                 const EditCounts& counts) noexcept;
+
+  ShardApp& shard_;
+  milter::FilterSession filter_;
+  SessionText text_;
+  engine::SocketId id_{};
+  SessionTimer timer_;
+  Message* message_ = nullptr;  // the one in progress
+  Message* next_ = nullptr;     // macros of the next MAIL, come while message_ is in progress
+  engine::Bytes unsent_;        // a block of the pool, or empty
+  std::uint32_t unsent_from_ = 0;
+  std::uint32_t unsent_to_ = 0;
+  std::uint32_t out_used_ = 0;  // of the shard's out(), in this turn
+  std::uint16_t client_port_ = 0;
+  bool refusing_ = false;
+  bool is_postfix_ = false;
+  bool text_lost_ = false;  // the pool had no room for a text: messages are refused
+  bool writing_ = false;    // the shard's SpoolWriter is open for message_, in this turn
+};
+
+}  // namespace relay
+
+#endif  // MILLRACE_RELAY_RELAY_SESSION_H_

@@ -1,0 +1,268 @@
+// Envelope and content of a message: into the arena and the spool.
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "engine/base/check.h"
+#include "relay/received.h"
+#include "relay/relay_session.h"
+#include "relay/shard_app.h"
+
+namespace relay {
+namespace {
+
+using engine::SpoolFate;
+
+// The mail server has its own limit; this one keeps lengths far from overflow.
+constexpr std::uint64_t kMessageBytesMax = std::uint64_t{1} << 40;
+
+// Where `value` has an LF that no blank or TAB follows: taken as it is, it would end the field.
+std::size_t FindOpenLineFeed(std::string_view value, std::size_t from) noexcept {
+  for (std::size_t at = value.find('\n', from); at != std::string_view::npos;
+       at = value.find('\n', at + 1)) {
+    if (at + 1 == value.size() || (value[at + 1] != ' ' && value[at + 1] != '\t')) return at;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+std::string_view RelaySession::MacroText(Macro macro) const noexcept {
+  // The latest stage first, as libmilter looks them up: those of the message, then those of the
+  // connection.
+  if (message_ != nullptr && !message_->Get(macro).empty()) return message_->Get(macro);
+  return text_.Get(macro);
+}
+
+void RelaySession::OnMail(const milter::Event& event) noexcept {
+  if (next_ != nullptr) {
+    ENGINE_CHECK(message_ == nullptr);  // aborts_message came first
+    message_ = next_;
+    next_ = nullptr;
+  }
+  if (message_ == nullptr) message_ = shard_.MakeMessage();
+  if (message_ == nullptr) return;  // told at DATA
+  message_->mail_seen = true;
+  message_->began_at = shard_.loop().now();
+  message_->received_queue_id = MacroText(Macro::kQueueId);
+  if (!message_->SetSender(event.name)) message_->Refuse(EnvelopeTooLargeRefusal());
+  if (text_lost_) message_->Refuse(InternalRefusal("session text"));
+}
+
+void RelaySession::OnRcpt(const milter::Event& event) noexcept {
+  if (message_ == nullptr) return;
+  if (message_->recipient_count >= shard_.config().recipients_max) {
+    message_->Refuse(TooManyRecipientsRefusal());
+  } else if (!message_->AddRecipient(event.name, event.value)) {
+    message_->Refuse(EnvelopeTooLargeRefusal());
+  }
+}
+
+bool RelaySession::OnData(const milter::Event& event) noexcept {
+  Refusal refusal = InternalRefusal("messages in work");
+  const bool taken = message_ != nullptr && TakeSlot(&refusal);
+  if (taken) return !event.reply_due || ReplyContinue();
+  if (!event.reply_due) {
+    if (message_ != nullptr) message_->Refuse(refusal);
+    return true;
+  }
+  // The transaction stays open in the mail server: its client may try DATA again, or give up.
+  shard_.counters().Add(Count::kRefusedAtData);
+  shard_.CountRefusal(refusal.failure);
+  shard_.Write(engine::Level::kNotice,
+               shard_.Line("refused at DATA")
+                   .Field("qid", MacroText(Macro::kQueueId))
+                   .Field("client", text_.Get(SessionText::Field::kAddress))
+                   .Field("class", FailureClassName(refusal.failure))
+                   .Field("reason", refusal.reason)
+                   .Field("code", refusal.code));
+  return ReplyRefusal(refusal);
+}
+
+bool RelaySession::TakeSlot(Refusal* refusal) noexcept {
+  Message& message = *message_;
+  if (message.sticky) {
+    *refusal = *message.sticky;
+    return false;
+  }
+  if (message.recipient_count == 0) {
+    *refusal = InternalRefusal("no recipient");
+    return false;
+  }
+  if (shard_.stopping()) {
+    *refusal = InternalRefusal("shutting down");
+    return false;
+  }
+  if (message.slot != nullptr) return true;  // DATA again
+  engine::SpoolRefusal why = engine::SpoolRefusal::kNone;
+  message.slot = shard_.spool().Take(shard_.loop().now(), &why);
+  if (message.slot == nullptr) {
+    *refusal = SpoolFullRefusal(engine::SpoolRefusalName(why));
+    return false;
+  }
+  message.slot_name = message.slot->name();
+  return true;
+}
+
+// False: the message has been refused, its content is read and dropped.
+bool RelaySession::BeginContent() noexcept {
+  if (message_ == nullptr || message_->sticky) return false;
+  Message& message = *message_;
+  if (message.slot == nullptr) {
+    Refusal refusal;
+    if (!TakeSlot(&refusal)) {
+      FailMessage(refusal, SpoolFate::kUnread);
+      return false;
+    }
+  }
+  message.state = MessageState::kContent;
+  if (!writing_) {
+    shard_.writer().Open(*message.slot, kMessageBytesMax);
+    writing_ = true;
+  }
+  if (!message.content_begun) {
+    message.content_begun = true;
+    WriteReceivedField();
+  }
+  return !message.sticky;
+}
+
+void RelaySession::WriteReceivedField() noexcept {
+  const std::string_view verified = MacroText(Macro::kClientName);
+  std::string_view name = verified.empty() ? text_.Get(SessionText::Field::kHost) : verified;
+  const std::string_view resolve = MacroText(Macro::kClientResolve);
+  if (name.empty() || name.front() == '[' || (!resolve.empty() && resolve != "OK"))
+    name = "unknown";
+  const std::string_view date = MacroText(Macro::kDate);
+  const std::string_view sender = message_->sender.empty() ? "<>" : message_->sender;
+  std::array<char, kReceivedBytesMax> field;
+  const std::size_t bytes =
+      WriteReceived({.helo = text_.Get(SessionText::Field::kHelo),
+                     .client_name = name,
+                     .client_address = text_.Get(SessionText::Field::kAddress),
+                     .auth_type = MacroText(Macro::kAuthType),
+                     .auth_ssf = MacroText(Macro::kAuthSsf),
+                     .auth_authen = MacroText(Macro::kAuthAuthen),
+                     .mta_name = MacroText(Macro::kMtaName),
+                     .protocol = MacroText(Macro::kProtocol),
+                     .queue_id = message_->received_queue_id,
+                     .date = date.empty() ? shard_.DateText() : date,
+                     .sender = sender},
+                    field);
+  Check(shard_.writer().AddCopy({field.data(), bytes}));
+}
+
+void RelaySession::OnHeader(const milter::Event& event) noexcept {
+  if (!BeginContent()) return;
+  const std::size_t bytes = event.name.size() + event.value.size() + 3;
+  message_->wire_bytes += bytes;
+  if (bytes > shard_.config().header_bytes_max - message_->header_bytes) {
+    FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
+    return;
+  }
+  message_->header_bytes += static_cast<std::uint32_t>(bytes);
+  if (!message_->AddHeaderName(event.name)) {
+    FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
+    return;
+  }
+  WriteHeader(event.name, event.value);
+}
+
+// Name, colon, the white space that the message had (one blank where the mail server took it),
+// value.
+void RelaySession::WriteHeader(std::string_view name, std::string_view value) noexcept {
+  engine::SpoolWriter& writer = shard_.writer();
+  Check(writer.AddCopy(name));
+  if (message_->sticky) return;
+  Check(writer.AddCopy(filter_.leading_space() ? ":" : ": "));
+  while (!message_->sticky) {
+    const std::size_t open = FindOpenLineFeed(value, 0);
+    if (open == std::string_view::npos) break;
+    Check(writer.AddCopy(value.substr(0, open + 1)));
+    if (!message_->sticky) Check(writer.AddCopy("\t"));
+    value.remove_prefix(open + 1);
+  }
+  if (!message_->sticky && !value.empty()) Check(writer.AddCopy(value));
+  if (!message_->sticky) Check(writer.AddCopy("\n"));
+}
+
+void RelaySession::OnEndOfHeaders() noexcept {
+  if (BeginContent()) EndHeader();
+}
+
+void RelaySession::EndHeader() noexcept {
+  if (message_->header_ended) return;
+  message_->header_ended = true;
+  message_->wire_bytes += 2;
+  Check(shard_.writer().AddCopy("\n"));
+}
+
+void RelaySession::OnBody(const milter::Event& event) noexcept {
+  if (!BeginContent()) return;
+  EndHeader();
+  if (message_->sticky || event.body.empty()) return;
+  message_->wire_bytes += event.body.size();
+  const engine::NewlineConverter::Result piece = message_->newlines.Convert(event.body);
+  if (piece.leading_cr) Check(shard_.writer().AddCopy("\r"));
+  if (!message_->sticky && !piece.rest.empty()) Check(shard_.writer().AddRef(piece.rest));
+}
+
+bool RelaySession::OnEndOfMessage() noexcept {
+  if (message_ == nullptr) {
+    // E without MAIL, or no room for the message at all: never passed.
+    filter_.VerdictSent();
+    return ReplyRefusal(InternalRefusal("no message"));
+  }
+  message_->content_end_at = shard_.loop().now();
+  if (BeginContent()) {
+    EndHeader();
+    if (!message_->sticky && message_->newlines.Finish()) Check(shard_.writer().AddCopy("\r"));
+  }
+  if (writing_) {
+    writing_ = false;
+    Check(shard_.writer().Flush());
+  }
+  if (!message_->sticky) {
+    const int error = shard_.spool().Seal(*message_->slot);
+    if (error != 0) FailMessage(SpoolErrorRefusal(error), SpoolFate::kDoubt);
+  }
+  message_->state = MessageState::kScanning;
+  if (message_->sticky) return AnswerRefusal(*message_->sticky, {});
+  return StartScan();
+}
+
+// What the spool writer answered. The first error is the message's, whoever meets it.
+void RelaySession::Check(int write_error) noexcept {
+  if (write_error == 0 || message_ == nullptr || message_->sticky) return;
+  shard_.Write(engine::Level::kWarning,
+               shard_.Line("spool write failed")
+                   .Field("qid", MacroText(Macro::kQueueId))
+                   .Errno("error", write_error)
+                   .Field("next", "message gets a temporary failure"));
+  FailMessage(SpoolErrorRefusal(write_error), SpoolFate::kDoubt);
+}
+
+void RelaySession::FailMessage(const Refusal& refusal, SpoolFate fate) noexcept {
+  if (message_ == nullptr) return;
+  message_->Refuse(refusal);
+  if (writing_) {
+    shard_.writer().Abandon();
+    writing_ = false;
+  }
+  if (message_->slot == nullptr) return;
+  shard_.spool().GiveBack(*message_->slot, fate, shard_.loop().now());
+  message_->slot = nullptr;
+  message_->slot_name = {};
+}
+
+// The message ends without an answer.
+void RelaySession::DropMessage(std::string_view why) noexcept {
+  if (message_ == nullptr) return;
+  if (message_->mail_seen) {
+    shard_.counters().Add(Count::kMessagesAborted);
+    if (message_->content_begun) Summarise(why, {}, nullptr, {});
+  }
+  EndMessage();
+}
+
+}  // namespace relay

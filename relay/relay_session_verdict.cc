@@ -1,0 +1,240 @@
+// From end of message to the answer: request, scan, verdict or failure, summary line.
+#include <array>
+#include <cstring>
+
+#include "ampdp/request_writer.h"
+#include "engine/base/check.h"
+#include "relay/policy_banks.h"
+#include "relay/relay_session.h"
+#include "relay/shard_app.h"
+#include "relay/summary.h"
+
+namespace relay {
+namespace {
+
+using engine::SpoolFate;
+using engine::Time;
+
+Count CountOf(ampdp::Verdict verdict) noexcept {
+  switch (verdict) {
+    case ampdp::Verdict::kContinue: return Count::kAnsweredContinue;
+    case ampdp::Verdict::kAccept: return Count::kAnsweredAccept;
+    case ampdp::Verdict::kReject: return Count::kAnsweredReject;
+    case ampdp::Verdict::kDiscard: return Count::kAnsweredDiscard;
+    case ampdp::Verdict::kTempfail: return Count::kAnsweredTempfail;
+  }
+  return Count::kAnsweredTempfail;
+}
+
+}  // namespace
+
+bool RelaySession::StartScan() noexcept {
+  std::size_t bytes = 0;
+  const engine::Bytes request = WriteRequest(&bytes);
+  if (request.empty()) return AnswerRefusal(EnvelopeTooLargeRefusal(), {});
+  engine::SpoolSlot* slot = message_->slot;
+  ScanJob* job = shard_.MakeJob(*this, *slot, request, bytes);
+  if (job == nullptr) {
+    shard_.blocks().Give(request);
+    return AnswerRefusal(OverloadRefusal("scans in work"), {});
+  }
+  message_->slot = nullptr;  // the job's from here on
+  message_->job = job;
+  const Config& config = shard_.config();
+  const Time now = shard_.loop().now();
+  const Time by_server = is_postfix_ ? kAnswerWithinPostfix : kAnswerWithinOthers;
+  const Time answer_within = config.answer_within.count() > 0 ? config.answer_within : by_server;
+  job->Start({.wait_until = now + config.scanner_wait_max,
+              .answer_by = now + answer_within,
+              .scan_timeout = config.scan_timeout,
+              .orphan_limit = config.orphan_limit});
+  return true;
+}
+
+// A block with the whole request; empty when the envelope is too large for one.
+engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
+  Message& message = *message_;
+  const auto recipients = message.arena.MakeArray<std::string_view>(message.recipient_count);
+  if (recipients.size() != message.recipient_count) return {};
+  std::size_t index = 0;
+  for (const Recipient* r = message.recipients; r != nullptr; r = r->next) {
+    recipients[index++] = r->address;
+  }
+  std::array<char, kBankListBytesMax> banks;
+  const Config& config = shard_.config();
+  const std::string_view daemon_name =
+      config.daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
+  const ampdp::Request request = {
+      .queue_id = MacroText(Macro::kQueueId),
+      .protocol_name = MacroText(Macro::kProtocol),
+      .sender = message.sender,
+      .recipients = recipients,
+      .tempdir = message.slot->directory(),
+      .mail_file = message.slot->mail_file(),
+      .delivery_care_of = config.delivery_care_of == DeliveryCareOf::kServer
+                              ? ampdp::DeliveryCare::kServer
+                              : ampdp::DeliveryCare::kClient,
+      .client_address = text_.Get(SessionText::Field::kAddress),
+      .client_port = client_port_,
+      .client_name = text_.Get(SessionText::Field::kHost),
+      .helo_name = text_.Get(SessionText::Field::kHelo),
+      .policy_bank = WritePolicyBanks({.daemon_name = daemon_name,
+                                       .auth_type = MacroText(Macro::kAuthType),
+                                       .auth_ssf = MacroText(Macro::kAuthSsf)},
+                                      banks),
+  };
+  *bytes = ampdp::RequestBytes(request);
+  const engine::Bytes block = shard_.blocks().Take(*bytes);
+  if (!block.empty()) {
+    ampdp::WriteRequest(request, {reinterpret_cast<char*>(block.data()), *bytes});
+  }
+  return block;
+}
+
+SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept {
+  message_->job = nullptr;
+  ampdp::Reply reply;
+  const ampdp::ReplyError error = ampdp::ParseReply(whole, message_->arena, &reply);
+  VerdictMap map(*message_, reply, filter_.actions(), shard_.config().delete_header);
+  std::array<char, ampdp::kReplyErrorTextBytes> text;
+  const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);
+  if (!fault.empty()) {
+    shard_.NoteBrokenReply(fault);
+    AnswerRefusal(ScanFailedRefusal("broken reply"), times);
+    return SpoolFate::kDoubt;
+  }
+  // Read before the answer: the answer ends the message, and maybe the session.
+  const SpoolFate fate =
+      reply.verdict == ampdp::Verdict::kTempfail ? SpoolFate::kDoubt : SpoolFate::kVerdict;
+  milter::ReplyWriter counting({}, filter_.leading_space(), filter_.actions());
+  EditCounts counts = map.Write(counting);
+  const engine::Bytes block = shard_.blocks().Take(counting.needed());
+  if (block.empty()) {
+    AnswerRefusal(InternalRefusal("memory for the verdict"), times);
+    return fate;
+  }
+  milter::ReplyWriter writer(block, filter_.leading_space(), filter_.actions());
+  counts = map.Write(writer);
+  ENGINE_CHECK(!writer.full());
+  shard_.counters().Add(CountOf(reply.verdict));
+  filter_.VerdictSent();
+  LogProblems(reply, counts);
+  Summarise(ampdp::VerdictText(reply.verdict), times, &reply, counts);
+  EndMessage();
+  engine::BlockPool& blocks = shard_.blocks();
+  if (Send(block.first(writer.written()))) SetDeadline();
+  blocks.Give(block);
+  return fate;
+}
+
+void RelaySession::OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept {
+  message_->job = nullptr;
+  AnswerRefusal(refusal, times);
+}
+
+// Answers a message whose end has come with a failure of ours. False: the session is gone.
+bool RelaySession::AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept {
+  const bool scanner_failed =
+      refusal.failure == FailureClass::kUnreachable || refusal.failure == FailureClass::kScanFailed;
+  if (shard_.config().pass_on_failure && scanner_failed) return PassUnscanned(refusal, times);
+  shard_.CountRefusal(refusal.failure);
+  shard_.Write(engine::Level::kNotice,
+               shard_.Line("not scanned")
+                   .Field("qid", MacroText(Macro::kQueueId))
+                   .Field("class", FailureClassName(refusal.failure))
+                   .Field("reason", refusal.reason)
+                   .Field("code", refusal.code));
+  Summarise(refusal.code < 500 ? "failed-tempfail" : "failed-reject", times, nullptr, {});
+  filter_.VerdictSent();
+  EndMessage();
+  if (!ReplyRefusal(refusal) || !SendOut()) return false;
+  SetDeadline();
+  return true;
+}
+
+// The operator's -P: the mail goes on as it came, marked where a field for that is configured.
+bool RelaySession::PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept {
+  shard_.counters().Add(Count::kPassedUnscanned);
+  shard_.Write(engine::Level::kNotice,
+               shard_.Line("passed unscanned")
+                   .Field("qid", MacroText(Macro::kQueueId))
+                   .Field("class", FailureClassName(refusal.failure))
+                   .Field("reason", refusal.reason));
+  Summarise("passed-unscanned", times, nullptr, {});
+  milter::ReplyWriter writer = Writer();
+  const Config& config = shard_.config();
+  if (!config.unscanned_header_name.empty() &&
+      !writer.InsertHeader(0, config.unscanned_header_name, config.unscanned_header_value)) {
+    shard_.Write(engine::Level::kWarning, shard_.Line("unscanned mail could not be marked"));
+  }
+  writer.Continue();
+  filter_.VerdictSent();
+  EndMessage();
+  if (!Took(writer) || !SendOut()) return false;
+  SetDeadline();
+  return true;
+}
+
+void RelaySession::LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept {
+  if (reply.unknown_attributes > 0) {
+    shard_.counters().Add(Count::kUnknownAttributes, reply.unknown_attributes);
+    shard_.Write(engine::Level::kWarning,
+                 shard_.Line("unknown attribute ignored")
+                     .Field("qid", MacroText(Macro::kQueueId))
+                     .Field("attribute", reply.first_unknown)
+                     .Field("count", reply.unknown_attributes));
+  }
+  if (counts.setreply_dropped) {
+    shard_.Write(engine::Level::kWarning,
+                 shard_.Line("setreply not passed on")
+                     .Field("qid", MacroText(Macro::kQueueId))
+                     .Field("verdict", ampdp::VerdictText(reply.verdict))
+                     .Field("code", reply.setreply.code)
+                     .Field("text", reply.setreply.text));
+  }
+  if (counts.dropped == 0 && counts.cut == 0) return;
+  shard_.counters().Add(Count::kEditsDropped, counts.dropped);
+  shard_.Write(engine::Level::kWarning,
+               shard_.Line("edits not passed on whole")
+                   .Field("qid", MacroText(Macro::kQueueId))
+                   .Field("log_id", reply.log_id)
+                   .Field("dropped", counts.dropped)
+                   .Field("cut", counts.cut));
+}
+
+// Frees the message with all that it still has; a scan under way goes on alone.
+void RelaySession::EndMessage() noexcept {
+  Message* message = message_;
+  if (writing_) {
+    shard_.writer().Abandon();
+    writing_ = false;
+  }
+  message_ = nullptr;
+  if (message->slot != nullptr) {
+    shard_.spool().GiveBack(*message->slot, SpoolFate::kUnread, shard_.loop().now());
+    message->slot = nullptr;
+  }
+  if (message->job != nullptr) message->job->Abandon();
+  shard_.FreeMessage(*message);
+}
+
+void RelaySession::Summarise(std::string_view verdict,
+                             const ScanTimes& times,
+                             const ampdp::Reply* reply,
+                             const EditCounts& counts) noexcept {
+  engine::LogLine line = shard_.Line("message");
+  WriteSummary({.message = *message_,
+                .queue_id = MacroText(Macro::kQueueId),
+                .client_host = text_.Get(SessionText::Field::kHost),
+                .client_address = text_.Get(SessionText::Field::kAddress),
+                .verdict = verdict,
+                .now = shard_.loop().now(),
+                .times = times,
+                .reply = reply,
+                .counts = counts},
+               shard_.config().log_addresses,
+               line);
+  shard_.Write(engine::Level::kInfo, line);
+}
+
+}  // namespace relay

@@ -1,0 +1,204 @@
+// One shard's slabs, ticks and shutdown.
+#include "relay/shard_app.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "engine/base/check.h"
+
+namespace relay {
+namespace {
+
+using engine::Time;
+
+constexpr Time kTickEvery = std::chrono::seconds(1);
+constexpr Time kStopTickEvery = std::chrono::milliseconds(50);
+constexpr std::uint32_t kWarningsPerInterval = 5;
+constexpr Time kWarningInterval = std::chrono::seconds(60);
+
+// A session has at most a message in progress and the macros of its next one.
+constexpr std::uint32_t kMessagesPerSession = 2;
+
+engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts) noexcept {
+  return {.reuse = parts.settings.spool_reuse,
+          .reuse_ended =
+              [](void* log, int error) noexcept {
+                static_cast<engine::Log*>(log)->Write(
+                    engine::Level::kWarning,
+                    engine::LogLine("spool files cannot be reused here")
+                        .Errno("error", error)
+                        .Field("next", "a new file for each message"));
+              },
+          .context = &parts.log};
+}
+
+}  // namespace
+
+ShardApp::ShardApp(const ShardParts& parts) noexcept
+    : parts_(parts),
+      blocks_(parts.settings.block_bytes_max),
+      spool_(parts.loop.disk(), parts.settings.spool_limits, SpoolOptionsOf(parts)),
+      writer_(spool_),
+      sessions_(parts.settings.sessions_max + kRefusingSessionsMax),
+      messages_((parts.settings.sessions_max + kRefusingSessionsMax) * kMessagesPerSession),
+      jobs_(parts.settings.scans_max),
+      scanner_errors_(kWarningsPerInterval, kWarningInterval),
+      broken_replies_(kWarningsPerInterval, kWarningInterval),
+      refused_sessions_(kWarningsPerInterval, kWarningInterval) {
+  tick_.app = this;
+  tick_.fire = [](engine::Timer& t, Time now) noexcept {
+    static_cast<AppTimer&>(t).app->OnTick(now);
+  };
+  parts_.loop.Set(tick_, parts_.loop.now() + kTickEvery);
+}
+
+ShardApp::~ShardApp() {
+  ENGINE_CHECK(done_);
+}
+
+void ShardApp::Adopt(int fd) noexcept {
+  const std::uint32_t limit = parts_.settings.sessions_max;
+  const bool refusing = sessions_.in_use() >= limit || stopping_;
+  RelaySession* session = nullptr;
+  if (!done_ && !stopping_) session = sessions_.Make(*this, refusing);
+  if (refusing || session == nullptr) {
+    counters_.Add(Count::kSessionsRefused);
+    if (const auto suppressed = refused_sessions_.Admit(parts_.loop.now())) {
+      Write(engine::Level::kWarning,
+            Line("too many sessions")
+                .Field("limit", limit)
+                .Field("suppressed", *suppressed)
+                .Field("next", session != nullptr ? "421" : "closed"));
+    }
+  }
+  if (session == nullptr) {
+    parts_.loop.Close(parts_.loop.Adopt(fd, nobody_, engine::ReadMode::kPaused));
+    return;
+  }
+  counters_.Add(Count::kSessionsBegun);
+  session->Begin(fd);
+}
+
+Message* ShardApp::MakeMessage() noexcept {
+  Message* message = messages_.Make(blocks_);
+  if (message != nullptr) counters_.Add(Count::kMessagesBegun);
+  return message;
+}
+
+void ShardApp::FreeMessage(Message& message) noexcept {
+  ENGINE_CHECK(message.slot == nullptr);
+  counters_.Add(Count::kMessagesEnded);
+  messages_.Free(message);
+}
+
+ScanJob* ShardApp::MakeJob(ScanOwner& owner,
+                           engine::SpoolSlot& slot,
+                           engine::Bytes request,
+                           std::size_t request_bytes) noexcept {
+  ScanJob* job = jobs_.Make(*this, owner, slot, request, request_bytes);
+  if (job != nullptr) counters_.Add(Count::kScansBegun);
+  return job;
+}
+
+void ShardApp::FreeJob(ScanJob& job) noexcept {
+  counters_.Add(Count::kScansEnded);
+  jobs_.Free(job);
+}
+
+void ShardApp::FreeSession(RelaySession& session) noexcept {
+  counters_.Add(Count::kSessionsEnded);
+  sessions_.Free(session);
+}
+
+void ShardApp::CountRefusal(FailureClass failure) noexcept {
+  switch (failure) {
+    case FailureClass::kUnreachable: counters_.Add(Count::kRefusedUnreachable); return;
+    case FailureClass::kScanFailed: counters_.Add(Count::kRefusedScanFailed); return;
+    case FailureClass::kOverload: counters_.Add(Count::kRefusedOverload); return;
+    case FailureClass::kPassing: counters_.Add(Count::kRefusedPassing); return;
+    case FailureClass::kMessageLimit: counters_.Add(Count::kRefusedMessageLimit); return;
+  }
+}
+
+std::string_view ShardApp::DateText() noexcept {
+  const std::int64_t second = parts_.wall_clock();
+  if (second != date_second_) {
+    date_second_ = second;
+    const std::time_t time = second;
+    std::tm local{};
+    ::localtime_r(&time, &local);
+    // The daemon never calls setlocale(), so the names are English.
+    date_bytes_ =
+        std::strftime(date_.data(), date_.size(), "%a, %d %b %Y %H:%M:%S %z (%Z)", &local);
+  }
+  return {date_.data(), date_bytes_};
+}
+
+engine::LogLine ShardApp::Line(std::string_view event) const noexcept {
+  engine::LogLine line(event);
+  line.Field("shard", parts_.shard);
+  return line;
+}
+
+void ShardApp::NoteScannerError(std::string_view what, int error) noexcept {
+  counters_.Add(Count::kScannerErrors);
+  const auto suppressed = scanner_errors_.Admit(parts_.loop.now());
+  if (!suppressed) return;
+  engine::LogLine line = Line("scanner failed");
+  line.Field("scanner", parts_.settings.scanner.text).Field("at", what);
+  if (error != 0) {
+    line.Errno("error", error);
+  } else {
+    line.Field("error", "closed the connection");
+  }
+  Write(engine::Level::kWarning, line.Field("suppressed", *suppressed));
+}
+
+void ShardApp::NoteBrokenReply(std::string_view what) noexcept {
+  counters_.Add(Count::kBrokenReplies);
+  const auto suppressed = broken_replies_.Admit(parts_.loop.now());
+  if (!suppressed) return;
+  Write(engine::Level::kWarning,
+        Line("broken reply of the scanner")
+            .Field("scanner", parts_.settings.scanner.text)
+            .Field("fault", what)
+            .Field("suppressed", *suppressed));
+}
+
+void ShardApp::OnTick(Time now) noexcept {
+  if (stopping_) {
+    EndWhenIdle(now);
+    if (done_) return;
+  } else {
+    spool_.Tick(now);
+  }
+  parts_.loop.Set(tick_, now + (stopping_ ? kStopTickEvery : kTickEvery));
+}
+
+void ShardApp::Stop(Time deadline) noexcept {
+  if (stopping_) return;
+  stopping_ = true;
+  stop_deadline_ = deadline;
+  parts_.loop.Set(tick_, parts_.loop.now());
+}
+
+void ShardApp::EndWhenIdle(Time now) noexcept {
+  bool in_work = false;
+  sessions_.ForEach([&in_work](RelaySession& session) { in_work = in_work || session.in_work(); });
+  if (in_work && now < stop_deadline_) return;
+  CloseEverything();
+}
+
+void ShardApp::CloseEverything() noexcept {
+  sessions_.ForEach([](RelaySession& session) { session.EndNow(); });
+  // What is left are orphans, and tickets on their way home.
+  jobs_.ForEach([](ScanJob& job) { job.Kill(); });
+  if (jobs_.in_use() > 0) return;
+  const std::uint32_t left = spool_.Close();
+  if (left > 0) {
+    Write(engine::Level::kWarning, Line("spool directories left behind").Field("count", left));
+  }
+  done_ = true;
+}
+
+}  // namespace relay

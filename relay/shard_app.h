@@ -1,0 +1,151 @@
+// One shard's worth of the relay: its slabs, its spool, its sessions and scans.
+//
+//   Adopt(fd) -> RelaySession --end of message--> ScanJob -> verdict -> RelaySession
+//                     |                              |
+//                  Message (arena, spool slot) ------'
+//
+// Everything here belongs to the shard's thread. It knows its loop, disk and clock only through
+// their seams, so that the simulation runs it unchanged. Limits: Settings; over them new work is
+// refused politely.
+#ifndef MILLRACE_RELAY_SHARD_APP_H_
+#define MILLRACE_RELAY_SHARD_APP_H_
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "engine/base/block_pool.h"
+#include "engine/base/log.h"
+#include "engine/base/slab.h"
+#include "engine/io/loop.h"
+#include "engine/quota/slot_pool.h"
+#include "engine/spool/spool.h"
+#include "engine/spool/spool_writer.h"
+#include "relay/counts.h"
+#include "relay/message.h"
+#include "relay/relay_session.h"
+#include "relay/scan_job.h"
+#include "relay/settings.h"
+
+namespace relay {
+
+// Wall-clock time, seconds since 1970: for the Received field alone. Virtual in the simulation.
+using WallClock = std::int64_t (*)() noexcept;
+
+// What the shard lives in; all of it outlives the shard.
+struct ShardParts {
+  const Settings& settings;
+  engine::Loop& loop;
+  engine::SlotPool& scanner_slots;  // shared by all shards
+  engine::Log& log;
+  WallClock wall_clock;
+  std::uint32_t shard = 0;  // its number, for log lines
+};
+
+class ShardApp {
+ public:
+  static constexpr std::size_t kOutBytes = 64 * engine::kKiB;
+  // Sessions beyond the limit that may be told 421; more are closed at once.
+  static constexpr std::uint32_t kRefusingSessionsMax = 32;
+
+  explicit ShardApp(const ShardParts& parts) noexcept;
+  // Stop() must have been carried out: done() is true.
+  ~ShardApp();
+  ShardApp(const ShardApp&) = delete;
+  ShardApp& operator=(const ShardApp&) = delete;
+
+  // A connected, non-blocking descriptor, which is ours from here on.
+  void Adopt(int fd) noexcept;
+
+  // Ends politely: sessions go on until their message in work is answered, at most until
+  // `deadline`; then what is left gets 451, everything is closed and the spool removed. Idle
+  // sessions are closed when nothing is in work any more. The caller has stopped listening.
+  void Stop(engine::Time deadline) noexcept;
+  bool stopping() const noexcept { return stopping_; }
+  bool done() const noexcept { return done_; }
+
+  const Settings& settings() const noexcept { return parts_.settings; }
+  const Config& config() const noexcept { return parts_.settings.config; }
+  engine::Loop& loop() noexcept { return parts_.loop; }
+  engine::SlotPool& scanner_slots() noexcept { return parts_.scanner_slots; }
+  const engine::Address& scanner_address() const noexcept { return parts_.settings.scanner; }
+  engine::BlockPool& blocks() noexcept { return blocks_; }
+  engine::Spool& spool() noexcept { return spool_; }
+  engine::SpoolWriter& writer() noexcept { return writer_; }
+  ShardCounters& counters() noexcept { return counters_; }
+  void CountRefusal(FailureClass failure) noexcept;
+  const ShardCounters& counters() const noexcept { return counters_; }
+  std::uint32_t sessions() const noexcept { return sessions_.in_use(); }
+  std::uint32_t messages() const noexcept { return messages_.in_use(); }
+  std::uint32_t scans() const noexcept { return jobs_.in_use(); }
+
+  // nullptr: the slab is full.
+  Message* MakeMessage() noexcept;
+  void FreeMessage(Message& message) noexcept;
+  ScanJob* MakeJob(ScanOwner& owner,
+                   engine::SpoolSlot& slot,
+                   engine::Bytes request,
+                   std::size_t request_bytes) noexcept;
+  void FreeJob(ScanJob& job) noexcept;
+  void FreeSession(RelaySession& session) noexcept;
+
+  // The replies of one turn of one session; written by OnTurnEnd.
+  engine::Bytes out() noexcept { return out_; }
+
+  // RFC 5322 date of now, in local time: cached for a second.
+  std::string_view DateText() noexcept;
+
+  bool Debugs(int level) const noexcept { return parts_.log.Debugs(level); }
+  void Write(engine::Level level, const engine::LogLine& line) noexcept {
+    parts_.log.Write(level, line);
+  }
+  // A line that begins with the shard's number.
+  engine::LogLine Line(std::string_view event) const noexcept;
+  // Rate-limited warnings.
+  void NoteScannerError(std::string_view what, int error) noexcept;
+  void NoteBrokenReply(std::string_view what) noexcept;
+
+ private:
+  struct AppTimer : engine::Timer {
+    ShardApp* app = nullptr;
+  };
+  // The owner of a connection that is closed at once.
+  struct Nobody final : engine::SocketEvents {
+    void OnBytes(engine::SocketId, engine::Bytes) noexcept override {}
+    void OnTurnEnd(engine::SocketId) noexcept override {}
+    engine::Drained OnDirect(engine::SocketId, engine::DirectSocket&) noexcept override {
+      return engine::Drained::kYes;
+    }
+    void OnWritable(engine::SocketId) noexcept override {}
+    void OnGone(engine::SocketId, int) noexcept override {}
+  };
+
+  void OnTick(engine::Time now) noexcept;
+  void EndWhenIdle(engine::Time now) noexcept;
+  void CloseEverything() noexcept;
+
+  ShardParts parts_;
+  engine::BlockPool blocks_;
+  engine::Spool spool_;
+  engine::SpoolWriter writer_;
+  engine::Slab<RelaySession> sessions_;
+  engine::Slab<Message> messages_;
+  engine::Slab<ScanJob> jobs_;
+  ShardCounters counters_;
+  AppTimer tick_;
+  Nobody nobody_;
+  engine::LogLimiter scanner_errors_;
+  engine::LogLimiter broken_replies_;
+  engine::LogLimiter refused_sessions_;
+  engine::Time stop_deadline_{};
+  bool stopping_ = false;
+  bool done_ = false;
+  std::int64_t date_second_ = -1;
+  std::size_t date_bytes_ = 0;
+  std::array<char, 64> date_;
+  std::array<std::byte, kOutBytes> out_;
+};
+
+}  // namespace relay
+
+#endif  // MILLRACE_RELAY_SHARD_APP_H_
