@@ -18,9 +18,9 @@ inline constexpr std::size_t kBankNameBytesMax = 128;  // a longer name is left 
 inline constexpr std::size_t kBankListBytesMax = 6 * kBankNameBytesMax;
 
 struct BankFacts {
-  std::string_view daemon_name;  // empty unless -B
-  std::string_view auth_type;
-  std::string_view auth_ssf;
+  std::string_view daemon_name{};  // empty unless -B
+  std::string_view auth_type{};
+  std::string_view auth_ssf{};
 };
 
 // Writes the list into `to` (kBankListBytesMax is always enough) and returns it; empty: nothing is

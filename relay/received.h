@@ -19,21 +19,21 @@
 namespace relay {
 
 inline constexpr std::size_t kReceivedPartBytesMax = 512;
-inline constexpr std::size_t kReceivedBytesMax = 8 * kReceivedPartBytesMax + 256;
+inline constexpr std::size_t kReceivedBytesMax = 11 * kReceivedPartBytesMax + 256;
 
 // Views need to live through the call only; empty: unknown.
 struct ReceivedFacts {
-  std::string_view helo;
-  std::string_view client_name;     // "unknown" where the DNS does not confirm it
-  std::string_view client_address;  // with "IPv6:" before a v6 address
-  std::string_view auth_type;       // set: the client is authenticated
-  std::string_view auth_ssf;
-  std::string_view auth_authen;
-  std::string_view mta_name;
-  std::string_view protocol;
-  std::string_view queue_id;
-  std::string_view date;    // RFC 5322
-  std::string_view sender;  // as given in MAIL, with its brackets
+  std::string_view helo{};
+  std::string_view client_name{};     // "unknown" where the DNS does not confirm it
+  std::string_view client_address{};  // with "IPv6:" before a v6 address
+  std::string_view auth_type{};       // set: the client is authenticated
+  std::string_view auth_ssf{};
+  std::string_view auth_authen{};
+  std::string_view mta_name{};
+  std::string_view protocol{};
+  std::string_view queue_id{};
+  std::string_view date{};    // RFC 5322
+  std::string_view sender{};  // as given in MAIL, with its brackets
 };
 
 // Writes the field with its last LF into `to` (kReceivedBytesMax is always enough) and returns its

@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "milter/macros.h"
 #include "relay/shard_app.h"
+#include "relay/trace.h"
 
 namespace relay {
 namespace {
@@ -75,6 +76,7 @@ engine::Drained RelaySession::OnDirect(engine::SocketId, engine::DirectSocket&) 
 }
 
 bool RelaySession::OnEvent(const milter::Event& event) noexcept {
+  TraceEvent(shard_, id_, event);
   if (event.aborts_message) DropMessage("aborted");
   if (event.stray && filter_.in_message()) {
     FailMessage(InternalRefusal("command out of order"), engine::SpoolFate::kUnread);
@@ -224,6 +226,7 @@ bool RelaySession::SendOut() noexcept {
 }
 
 bool RelaySession::Send(engine::Bytes bytes) noexcept {
+  TraceReplies(shard_, id_, bytes);
   if (!unsent_.empty()) return KeepUnsent(bytes);
   const iovec piece{bytes.data(), bytes.size()};
   const engine::IoResult result = shard_.loop().Send(id_, {&piece, 1});

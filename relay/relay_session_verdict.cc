@@ -8,6 +8,7 @@
 #include "relay/relay_session.h"
 #include "relay/shard_app.h"
 #include "relay/summary.h"
+#include "relay/trace.h"
 
 namespace relay {
 namespace {
@@ -32,6 +33,7 @@ bool RelaySession::StartScan() noexcept {
   std::size_t bytes = 0;
   const engine::Bytes request = WriteRequest(&bytes);
   if (request.empty()) return AnswerRefusal(EnvelopeTooLargeRefusal(), {});
+  TraceLines(shard_, "request", {reinterpret_cast<const char*>(request.data()), bytes});
   engine::SpoolSlot* slot = message_->slot;
   ScanJob* job = shard_.MakeJob(*this, *slot, request, bytes);
   if (job == nullptr) {
@@ -93,6 +95,7 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
 
 SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept {
   message_->job = nullptr;
+  TraceLines(shard_, "reply", whole);
   ampdp::Reply reply;
   const ampdp::ReplyError error = ampdp::ParseReply(whole, message_->arena, &reply);
   VerdictMap map(*message_, reply, filter_.actions(), shard_.config().delete_header);
