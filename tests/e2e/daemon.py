@@ -8,6 +8,7 @@ import pathlib
 import pwd
 import signal
 import socket
+import subprocess
 
 from processes import STOP_S, Child, HarnessError
 
@@ -15,33 +16,50 @@ USER = "amavis"
 
 
 class Daemon:
-    """One running daemon: `milter_socket` for the mail server, `work_dir` for spooled messages."""
+    """One running daemon: `milter_socket` for the mail server, `work_dir` for spooled messages.
+
+    `scanner` is given to -S as it is; a bare path is the only form that the incumbent understands.
+    `milter_port` makes it listen on loopback TCP instead of `milter_socket`.
+    """
     name = ""
 
-    def __init__(self, lab, label, scanner_socket, work_dir, flags=(), milter_socket=None):
+    def __init__(self, lab, label, scanner, work_dir, flags=(), milter_socket=None, milter_port=None,
+                 set_mode=True):
         self.label = label
-        self.work_dir = pathlib.Path(work_dir)
+        self.milter_port = milter_port
         self.milter_socket = pathlib.Path(
             milter_socket or lab.directory("run", 0o755, USER) / f"{label}.sock")
         self.pid_file = self.milter_socket.with_suffix(".pid")
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        os.chown(self.work_dir, pwd.getpwnam(USER).pw_uid, pwd.getpwnam(USER).pw_gid)
-        self.work_dir.chmod(0o750)
-        # The scanner as a bare path: the only form that the incumbent understands.
-        argv = [self.program(), "-f", "-s", f"unix:{self.milter_socket}", "-S", str(scanner_socket),
-                "-w", str(self.work_dir), "-p", str(self.pid_file), *self.own_flags(), *flags]
-        logs = lab.directory("log")
-        self._child = Child(f"{self.name} ({label})", argv, logs / f"{label}.log", user=USER, group=USER,
+        self.work_dir = pathlib.Path(work_dir)
+        self.make_work_dir(0o750)
+        command = self.command_for(self.milter_socket, milter_port, scanner, self.work_dir)
+        self._child = Child(f"{self.name} ({label})", [*command, *flags],
+                            lab.directory("log") / f"{label}.log", user=USER, group=USER,
                             extra_groups=[], cwd="/", umask=0o027)
         lab.on_close(self.stop, ask=self.terminate)
-        self._child.wait_until_accepting(self.milter_socket)
-        # What Debian's init script does for the incumbent: Postfix's user may connect.
-        self.milter_socket.chmod(0o777)
+        self._child.wait_until_accepting(("127.0.0.1", milter_port) if milter_port else self.milter_socket)
+        if set_mode and not milter_port:
+            # What Debian's init script does for the incumbent: Postfix's user may connect.
+            self.milter_socket.chmod(0o777)
 
-    def program(self):
+    def make_work_dir(self, mode):
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        os.chown(self.work_dir, pwd.getpwnam(USER).pw_uid, pwd.getpwnam(USER).pw_gid)
+        self.work_dir.chmod(mode)
+
+    @classmethod
+    def command_for(cls, milter_socket, milter_port, scanner, work_dir):
+        """The command line without further flags."""
+        listen = f"inet:{milter_port}@127.0.0.1" if milter_port else f"unix:{milter_socket}"
+        return [cls.program(), "-f", "-s", listen, "-S", str(scanner), "-w", str(work_dir),
+                "-p", str(pathlib.Path(milter_socket).with_suffix(".pid")), *cls.own_flags()]
+
+    @classmethod
+    def program(cls):
         raise NotImplementedError
 
-    def own_flags(self):
+    @classmethod
+    def own_flags(cls):
         return []
 
     @property
@@ -66,7 +84,21 @@ class Daemon:
         if self.is_running():
             self._child.process.send_signal(signal.SIGTERM)
 
+    def kill(self):
+        """Ends it without warning, as a crash would."""
+        self._child.process.kill()
+        self._child.process.wait()
+
+    def wait(self, patience_s):
+        """Waits until it has ended; the exit status, or None when it still runs after that time."""
+        try:
+            return self._child.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            return None
+
     def connect(self):
+        if self.milter_port:
+            return socket.create_connection(("127.0.0.1", self.milter_port), 60)
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(60)
         connection.connect(str(self.milter_socket))
@@ -76,7 +108,8 @@ class Daemon:
 class Incumbent(Daemon):
     name = "amavisd-milter"
 
-    def program(self):
+    @classmethod
+    def program(cls):
         return "/usr/sbin/amavisd-milter"
 
 
@@ -85,14 +118,16 @@ class Millrace(Daemon):
     bin_dir = None
     io = None
 
-    def program(self):
-        path = pathlib.Path(self.bin_dir) / "millrace"
+    @classmethod
+    def program(cls):
+        path = pathlib.Path(cls.bin_dir) / "millrace"
         if not path.exists():
             raise HarnessError(f"{path} does not exist: build it first")
         return str(path)
 
-    def own_flags(self):
-        return [f"--io={self.io}"] if self.io else []
+    @classmethod
+    def own_flags(cls):
+        return [f"--io={cls.io}"] if cls.io else []
 
 
 BY_NAME = {kind.name: kind for kind in (Millrace, Incumbent)}

@@ -232,9 +232,18 @@ class MilterPeer:
             self._refuse("body", reply)
 
     def _do_eom(self, step):
+        self.begin_end_of_message(step)
+        self.finish_end_of_message()
+
+    def begin_end_of_message(self, step):
+        """Sends the end of the message without reading the answer."""
         self._message_macros.update(step.get("macros", {}))
         self._send_macros("E", step.get("macros", {}))
         self.send(wire.packet("E", octets(step.get("data", ""))))
+        self.flush()
+
+    def finish_end_of_message(self):
+        """Reads the answer to the end of the message."""
         outcome = Outcome("eom")
         self.outcomes.append(outcome)
         while True:
@@ -245,7 +254,7 @@ class MilterPeer:
             outcome.raw.append((command, payload))
             outcome.effects.append(wire.effect(command, payload, self.negotiated.leading_space()))
             if command in wire.FINAL:
-                return
+                return outcome
 
     def _do_unknown(self, step):
         self._command("U", wire.packet("U", wire.strings(step["line"])))

@@ -7,6 +7,7 @@ of the first recipient, for scripts that cannot set the answer themselves.
 """
 
 import os
+import socket
 import socketserver
 import threading
 import time
@@ -27,7 +28,7 @@ class Request:
     @staticmethod
     def parse(raw):
         attributes = []
-        for line in raw.decode("latin-1").splitlines():
+        for line in raw.decode("latin-1").rstrip("\n").split("\n"):
             name, equals, value = line.partition("=")
             attributes.append((name, unquote_to_bytes(value).decode("latin-1") if equals else None))
         found = dict(attributes)
@@ -149,16 +150,24 @@ class _TcpServer(socketserver.ThreadingTCPServer):
     request_queue_size = 1024
 
 
+class _Tcp6Server(_TcpServer):
+    address_family = socket.AF_INET6
+
+
 class Scanner:
-    """Listens on the Unix socket `path`, or with `tcp` on the loopback port `port`."""
+    """Listens on the Unix socket `path`, or with `tcp` on `port` of the loopback interface ("::1" for IPv6).
+
+    `answer` is called in the thread of its connection, beside others, and may wait.
+    """
 
     def __init__(self, lab, label, answer=by_recipient, tcp=False):
         self.answer = answer
         self.requests = []
-        self._lock = threading.Lock()
         if tcp:
             self.port = lab.ports.take()
-            self._server = _TcpServer(("127.0.0.1", self.port), _Connection)
+            host = tcp if isinstance(tcp, str) else "127.0.0.1"
+            kind = _Tcp6Server if ":" in host else _TcpServer
+            self._server = kind((host, self.port), _Connection)
         else:
             self.path = lab.directory("scanners") / f"{label}.sock"
             self._server = _Server(str(self.path), _Connection)
@@ -168,9 +177,8 @@ class Scanner:
         lab.on_close(self.close)
 
     def take(self, request):
-        with self._lock:
-            self.requests.append(request)
-            return self.answer(request)
+        self.requests.append(request)
+        return self.answer(request)
 
     def close(self):
         self._server.shutdown()

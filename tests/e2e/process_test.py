@@ -1,0 +1,291 @@
+"""The daemon as a process: its sockets, its start and its end, and what it leaves behind."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import threading
+import unittest
+
+from daemon import USER
+from milter_peer import MilterPeer, message_steps
+from processes import wait_until
+from scanner import Scanner, reply
+from scripted import MALFUNCTION, Pair, only_millrace
+from stack import stack
+
+# SIGTERM's bound is 8 s; init scripts kill after 10 s.
+END_S = 10
+
+
+def start(label, scanner, flags=(), **arguments):
+    lab = stack().lab
+    return stack().daemon_class(lab, label, scanner, lab.directory("work") / label, flags, **arguments)
+
+
+def files_below(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def contains(folder, marker):
+    """Whether a file below the folder holds the octets (files may vanish meanwhile)."""
+    for path in files_below(folder):
+        try:
+            if marker in path.read_bytes():
+                return True
+        except FileNotFoundError:
+            continue
+    return False
+
+
+class SocketFormsTest(unittest.TestCase):
+    def verdict(self, daemon):
+        with MilterPeer(daemon.connect()) as peer:
+            return peer.play(message_steps())[-1].verdict
+
+    def test_every_form_of_the_scanner_socket_of_the_manual_works(self):
+        unix = Scanner(stack().lab, "forms", lambda request: [reply()])
+        tcp = Scanner(stack().lab, "forms-tcp", lambda request: [reply()], tcp=True)
+        forms = (f"{unix.path}", f"unix:{unix.path}", f"local:{unix.path}",
+                 f"inet:{tcp.port}@127.0.0.1", f"inet:{tcp.port}@localhost")
+        for number, form in enumerate(forms):
+            with self.subTest(form=form.partition(":")[0] or "path"):
+                daemon = start(f"forms-{number}", form)
+                works = number == 0 or not stack().is_incumbent
+                self.assertEqual(self.verdict(daemon), ("continue",) if works else MALFUNCTION)
+
+    @only_millrace("knows bare paths only")
+    def test_scanner_on_ipv6_works(self):
+        scanner = Scanner(stack().lab, "six", lambda request: [reply()], tcp="::1")
+        self.assertEqual(self.verdict(start("six", f"inet6:{scanner.port}@::1")), ("continue",))
+
+    def test_mail_server_on_tcp_works(self):
+        scanner = Scanner(stack().lab, "tcp-front", lambda request: [reply()])
+        daemon = start("tcp-front", scanner.path, milter_port=stack().lab.ports.take())
+        self.assertEqual(self.verdict(daemon), ("continue",))
+
+    @only_millrace("has neither flag")
+    def test_mode_of_the_milter_socket_can_be_given(self):
+        scanner = Scanner(stack().lab, "mode", lambda request: [reply()])
+        daemon = start("mode", scanner.path, ["--socket-mode=0660"], set_mode=False)
+        self.assertEqual(daemon.milter_socket.stat().st_mode & 0o777, 0o660)
+
+
+class StartTest(unittest.TestCase):
+    def run_once(self, label, *flags, mode=0o750):
+        """Starts the program in a working directory of that mode and returns it ended."""
+        lab = stack().lab
+        work = lab.directory(f"work/{label}", mode, USER)
+        daemon_class = stack().daemon_class
+        command = daemon_class.command_for(lab.directory("run") / f"{label}.sock", None, "/nonexistent", work)
+        user = pwd.getpwnam(USER)
+        return subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60, check=False,
+                              user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/")
+
+    def test_world_accessible_working_directory_is_refused(self):
+        done = self.run_once("world", mode=0o755)
+        self.assertNotEqual(done.returncode, 0)
+
+    def test_usage_error_exits_with_64_and_tells_the_usage(self):
+        for flags, of_incumbent in ((["-Z"], 0), (["-D", "nobody"], 64), (["-d", "ten"], 64)):
+            with self.subTest(flags=flags):
+                done = self.run_once("usage", *flags)
+                self.assertEqual(done.returncode, of_incumbent if stack().is_incumbent else 64, done)
+                # The incumbent tells the usage on its standard output.
+                self.assertIn("usage", (done.stdout if stack().is_incumbent else done.stderr).lower())
+
+    def test_version_flag(self):
+        done = self.run_once("version", "-v")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(stack().daemon_class.name, done.stdout + done.stderr)
+
+    def test_pid_file_names_the_process(self):
+        scanner = Scanner(stack().lab, "pid", lambda request: [reply()])
+        daemon = start("pid", scanner.path)
+        wait_until(lambda: daemon.pid_file.exists() and daemon.pid_file.read_text().strip(), "the pid file")
+        self.assertEqual(int(daemon.pid_file.read_text()), daemon.pid)
+
+    def test_socket_left_by_a_killed_instance_is_replaced(self):
+        scanner = Scanner(stack().lab, "stale", lambda request: [reply()])
+        first = start("stale", scanner.path)
+        first.kill()
+        self.assertTrue(first.milter_socket.exists())
+        second = start("stale", scanner.path)
+        with MilterPeer(second.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+
+    @only_millrace("takes the socket away from the running instance")
+    def test_second_instance_on_the_same_socket_refuses_to_start(self):
+        scanner = Scanner(stack().lab, "twice", lambda request: [reply()])
+        first = start("twice", scanner.path)
+        done = self.run_once("twice")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("already running", done.stderr + done.stdout)
+        with MilterPeer(first.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+
+    @only_millrace("leaves the directories of a crash for ever")
+    def test_messages_left_by_a_killed_instance_are_swept_at_start(self):
+        pair = Pair("sweep")
+        held = Hold(pair)
+        held.wait_for_scan()
+        self.assertTrue(contains(pair.daemon.work_dir, b"hello"))
+        pair.daemon.kill()
+        held.finish()
+        second = start("sweep", pair.scanner.path)
+        wait_until(lambda: not contains(second.work_dir, b"hello"), "the sweep")
+
+
+class Hold:
+    """A message that is inside the scanner until `finish`; `outcome` is its answer then."""
+
+    def __init__(self, pair, body="hello\r\n"):
+        self._arrived, self._release = threading.Event(), threading.Event()
+        self.outcome = None
+
+        def answer(_):
+            self._arrived.set()
+            self._release.wait(60)
+            return [reply()]
+        pair.scanner.answer = answer
+        self._peer = pair.peer()
+        self._thread = threading.Thread(target=self._play, args=(body,), daemon=True)
+        self._thread.start()
+
+    def _play(self, body):
+        try:
+            self.outcome = self._peer.play(message_steps(body=body))[-1]
+        except (ConnectionError, OSError):
+            pass  # the daemon was killed
+
+    def wait_for_scan(self):
+        assert self._arrived.wait(60)
+
+    def wait_for_answer(self):
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def finish(self):
+        self._release.set()
+        self.wait_for_answer()
+        self._peer.close()
+
+
+class EndTest(unittest.TestCase):
+    @only_millrace("leaves the directory of every message in flight")
+    def test_sigterm_answers_what_is_in_flight_and_leaves_nothing(self):
+        pair = Pair("term")
+        held = Hold(pair)
+        held.wait_for_scan()
+        pair.daemon.terminate()
+        status = pair.daemon.wait(END_S)
+        held.wait_for_answer()
+        held.finish()
+        self.assertEqual(status, 0)
+        self.assertEqual(held.outcome.verdict[1][:3], "451")
+        self.assertEqual(files_below(pair.daemon.work_dir), [])
+
+    @only_millrace("does not answer sessions that it has when told to end")
+    def test_sigterm_lets_a_message_end_that_is_answered_in_time(self):
+        pair = Pair("term-in-time")
+        held = Hold(pair)
+        held.wait_for_scan()
+        pair.daemon.terminate()
+        held.finish()
+        self.assertEqual(held.outcome.verdict, ("continue",))
+        self.assertEqual(pair.daemon.wait(END_S), 0)
+
+    def test_idle_daemon_ends_on_sigterm_and_removes_its_socket(self):
+        pair = Pair("term-idle")
+        pair.answer(reply())
+        with pair.peer() as peer:
+            peer.play(message_steps())
+        pair.daemon.terminate()
+        self.assertEqual(pair.daemon.wait(END_S), 0)
+        self.assertEqual(files_below(pair.daemon.work_dir), [])
+        if not stack().is_incumbent:
+            self.assertFalse(pair.daemon.milter_socket.exists())
+
+
+class SpoolTest(unittest.TestCase):
+    def test_message_is_found_nowhere_in_the_spool_after_its_session(self):
+        pair = Pair("marker")
+        pair.answer(reply())
+        marker = b"marker-of-one-message"
+        with pair.peer() as peer:
+            peer.play(message_steps(body=marker.decode() + "\r\n"))
+        wait_until(lambda: not contains(pair.daemon.work_dir, marker), "the message to leave the spool", 30)
+
+    @only_millrace("keeps the spooled message until the next one or the end of the session")
+    def test_message_is_found_nowhere_in_the_spool_after_its_verdict(self):
+        pair = Pair("marker-verdict")
+        pair.answer(reply())
+        marker = b"marker-of-one-message"
+        with pair.peer() as peer:
+            peer.play(message_steps(body=marker.decode() + "\r\n")[:-1])
+            wait_until(lambda: not contains(pair.daemon.work_dir, marker), "the message to leave the spool", 30)
+
+    def test_scanner_may_read_message_and_write_beside_it_as_its_user(self):
+        pair = Pair("modes")
+        seen = []
+
+        def look(request):
+            folder = request.value("tempdir")
+            seen.append((os.stat(folder).st_mode & 0o777, os.stat(request.value("mail_file")).st_mode & 0o777))
+            return [reply()]
+        pair.scanner.answer = look
+        with pair.peer() as peer:
+            peer.play(message_steps())
+        ((folder_mode, file_mode),) = seen
+        self.assertEqual(folder_mode & 0o007, 0)
+        self.assertEqual(file_mode & 0o007, 0)
+        self.assertEqual((folder_mode & 0o750, file_mode & 0o640), (0o750, 0o640))
+
+    def test_what_the_scanner_left_in_the_directory_is_removed(self):
+        pair = Pair("parts")
+
+        def litter(request):
+            parts = os.path.join(request.value("tempdir"), "parts")
+            os.makedirs(parts, 0o750, exist_ok=True)
+            part = os.path.join(parts, "p001")
+            with open(part, "w", encoding="ascii") as text:
+                text.write("marker-of-a-part")
+            for made in (parts, part):  # as if amavisd, which runs as this user, had made them
+                shutil.chown(made, USER, USER)
+            return [reply()]
+        pair.scanner.answer = litter
+        with pair.peer() as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+        wait_until(lambda: not contains(pair.daemon.work_dir, b"marker-of-a-part"), "the parts to be removed", 30)
+
+
+class CapacityTest(unittest.TestCase):
+    SESSIONS = 1200
+
+    @only_millrace("uses select(), so descriptors from 1024 on fail; and it needs a thread for each session")
+    def test_1200_messages_in_the_scanner_at_once_all_get_their_verdict(self):
+        pair = Pair("capacity")
+        release, all_in = threading.Event(), threading.Semaphore(0)
+
+        def hold(_):
+            all_in.release()
+            release.wait(120)
+            return [reply()]
+        pair.scanner.answer = hold
+        peers = []
+        try:
+            for _ in range(self.SESSIONS):
+                peer = pair.peer()
+                peers.append(peer)
+                steps = message_steps()
+                peer.play(steps[:-3])  # up to the body
+                peer.begin_end_of_message(steps[-3])
+            for _ in peers:
+                self.assertTrue(all_in.acquire(timeout=120), "not all messages reached the scanner")
+            release.set()
+            verdicts = [peer.finish_end_of_message().verdict for peer in peers]
+        finally:
+            release.set()
+            for peer in peers:
+                peer.close()
+        self.assertEqual(verdicts, [("continue",)] * self.SESSIONS)

@@ -1,0 +1,88 @@
+"""What the tests with an emulated mail server and a scripted scanner share.
+
+`ScriptedTest.play` plays one message (or given steps) to a daemon whose scanner gives the answer that the test
+writes.  One daemon for each set of flags serves all tests of a run.
+
+Where millrace is better on purpose, a test names both expectations with `self.expected(millrace=, incumbent=)`,
+or is marked `only_millrace(what the incumbent does)` when the incumbent's way cannot be waited for (it does not
+answer, crashes, or leaves things behind); such tests are not part of a run on the incumbent.
+"""
+
+import unittest
+
+from milter_peer import MilterPeer, message_steps
+from scanner import Scanner, reply
+from stack import DEAD_SOCKET, stack
+
+MALFUNCTION = ("reply", "451 4.6.0 Content scanner malfunction")
+
+
+def only_millrace(what_the_incumbent_does):
+    """Marks a test that the incumbent cannot be measured by; the runner leaves it out for the incumbent."""
+    assert what_the_incumbent_does
+
+    def mark(test):
+        test.only_millrace = True
+        return test
+    return mark
+
+
+class Pair:
+    """A daemon of its own and the scanner behind it."""
+
+    def __init__(self, label, flags=(), scanner_stopped=False):
+        lab = stack().lab
+        self.scanner = None if scanner_stopped else Scanner(lab, label)
+        self.daemon = stack().daemon_class(
+            lab, label, DEAD_SOCKET if scanner_stopped else self.scanner.path, lab.directory("work") / label, flags)
+
+    def answer(self, *actions):
+        self.scanner.requests.clear()
+        self.scanner.answer = lambda request: actions
+
+    def peer(self, mail_server="postfix", **offer):
+        return MilterPeer(self.daemon.connect(), mail_server, **offer)
+
+
+_pairs = {}
+
+
+def pair(flags=(), scanner_stopped=False):
+    """The shared pair for these flags."""
+    key = (tuple(flags), scanner_stopped)
+    if key not in _pairs:
+        _pairs[key] = Pair(f"scripted-{len(_pairs)}", flags, scanner_stopped)
+    return _pairs[key]
+
+
+class ScriptedTest(unittest.TestCase):
+    maxDiff = None
+
+    def expected(self, millrace, incumbent):
+        return incumbent if stack().is_incumbent else millrace
+
+    def play(self, *actions, flags=(), steps=None, **message):
+        """Plays one session with one message; the scanner carries out `actions`.
+
+        Returns the outcome of its last message; the scanner's requests are in `self.requests`.
+        """
+        used = pair(flags)
+        used.answer(*(actions or [reply()]))
+        with used.peer() as peer:
+            outcomes = peer.play(steps or message_steps(**message))
+            self.negotiated = peer.negotiated
+        self.requests = used.scanner.requests
+        return outcomes[-1]
+
+    def spooled(self):
+        """The spooled message of the only request, after the synthesized Received field."""
+        self.assertEqual(len(self.requests), 1)
+        email = self.requests[0].email
+        self.assertTrue(email.startswith(b"Received: from "), email[:200])
+        lines = email.split(b"\n")
+        end = next(at for at, text in enumerate(lines[1:], 1) if not text.startswith(b"\t"))
+        return b"\n".join(lines[end:])
+
+    def received(self):
+        """The synthesized Received field, without its last line end."""
+        return self.requests[0].email[:-len(self.spooled()) - 1]
