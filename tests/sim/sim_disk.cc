@@ -1,0 +1,191 @@
+// See sim_disk.h.
+#include "tests/sim/sim_disk.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "tests/sim/sim_loop.h"
+#include "tests/sim/sim_world.h"
+
+namespace sim {
+
+SimDisk::SimDisk(SimWorld& world, std::string root, SimLoop* loop)
+    : world_(&world), loop_(loop), root_(std::move(root)) {
+  world_->files().MakeDir(root_);
+}
+
+void SimDisk::FailNext(DiskCall call, int error, int times) {
+  planned_[static_cast<std::size_t>(call)] = {error, times};
+}
+
+int SimDisk::Begin(DiskCall call) noexcept {
+  const auto i = static_cast<std::size_t>(call);
+  ++calls_[i];
+  blocked_ = world_->random().Between(std::chrono::nanoseconds(500), std::chrono::microseconds(5));
+  if (world_->random().Chance(world_->faults().disk_stall))
+    blocked_ = world_->random().Between(Time{}, world_->faults().stall_max);
+  if (loop_ != nullptr) loop_->Spend(blocked_);
+  int error = 0;
+  if (planned_[i].times > 0) {
+    --planned_[i].times;
+    error = planned_[i].error;
+  } else {
+    error = ByChance(call);
+  }
+  world_->Note("disk", i, static_cast<std::uint64_t>(error));
+  return error;
+}
+
+int SimDisk::ByChance(DiskCall call) noexcept {
+  const SimFaults& faults = world_->faults();
+  if (call == DiskCall::kCloseFile) return 0;
+  if (world_->random().Chance(faults.disk_error)) return EIO;
+  const bool takes_space = call == DiskCall::kMakeSlot || call == DiskCall::kWriteV;
+  return takes_space && world_->random().Chance(faults.disk_full) ? ENOSPC : 0;
+}
+
+SimFile* SimDisk::Opened(int file, const char* call) noexcept {
+  const auto at = open_.find(file);
+  if (at != open_.end()) return at->second.get();
+  world_->Broken(std::string(call) + " on file " + std::to_string(file) + ", which is not open");
+  return nullptr;
+}
+
+int SimDisk::MakeFile() {
+  const int number = world_->NewNumber();
+  open_[number] = std::make_shared<SimFile>();
+  return number;
+}
+
+std::string SimDisk::FileContent(int file) const {
+  const auto at = open_.find(file);
+  return at == open_.end() ? std::string() : at->second->content;
+}
+
+IoResult SimDisk::MakeSlot(std::string_view name) noexcept {
+  if (const int error = Begin(DiskCall::kMakeSlot); error != 0) return {0, error};
+  SimFiles& files = world_->files();
+  if (name.empty() || name.find('/') != std::string_view::npos)
+    world_->Broken("a slot is made as \"" + std::string(name) + "\"");
+  if (files.inodes_used() + 2 > files.inodes_max) return {0, ENOSPC};
+  const std::string path = PathOf(name);
+  if (!files.MakeDir(path)) return {0, EEXIST};
+  const int number = world_->NewNumber();
+  open_[number] = files.MakeFile(path + "/" + std::string(kSlotFileName));
+  return {number, 0};
+}
+
+std::size_t SimDisk::Put(SimFile& file, std::string_view data, std::uint64_t at) noexcept {
+  if (file.held > 0) world_->Broken("a file is written that a reader has open");
+  const std::size_t end = static_cast<std::size_t>(at) + data.size();
+  if (file.content.size() < end) file.content.resize(end);
+  std::copy(data.begin(), data.end(), file.content.begin() + static_cast<std::ptrdiff_t>(at));
+  return data.size();
+}
+
+IoResult SimDisk::WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept {
+  SimFile* opened = Opened(file, "write");
+  if (const int error = Begin(DiskCall::kWriteV); error != 0) return {0, error};
+  if (opened == nullptr) return {0, EBADF};
+  std::string all;
+  for (const iovec& piece : data)
+    all.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+  std::size_t take = std::min(all.size(), write_max_);
+  if (take > 1 && world_->random().Chance(world_->faults().short_write))
+    take = static_cast<std::size_t>(world_->random().Between(1, take));
+  SimFiles& files = world_->files();
+  // Adding up all files for each write would be slow; most worlds have room without end.
+  const std::uint64_t used = files.bytes_max == SimFiles::kBytesUnlimited ? 0 : files.bytes_used();
+  const std::uint64_t grows =
+      at + take > opened->content.size() ? at + take - opened->content.size() : 0;
+  if (used + grows > files.bytes_max) {
+    const std::uint64_t room = files.bytes_max > used ? files.bytes_max - used : 0;
+    const std::uint64_t fits = opened->content.size() + room;
+    if (fits <= at) return {0, ENOSPC};
+    take = static_cast<std::size_t>(fits - at);
+  }
+  return {static_cast<std::int64_t>(Put(*opened, std::string_view(all).substr(0, take), at)), 0};
+}
+
+IoResult SimDisk::WriteAside(int file, std::span<const iovec> data, std::uint64_t at) noexcept {
+  SimLoop* const loop = std::exchange(loop_, nullptr);
+  const IoResult result = WriteV(file, data, at);
+  loop_ = loop;
+  return result;
+}
+
+IoResult SimDisk::SpliceFrom(engine::Pipe& pipe,
+                             int file,
+                             std::uint64_t at,
+                             std::size_t bytes) noexcept {
+  SimFile* opened = Opened(file, "splice");
+  if (const int error = Begin(DiskCall::kSpliceFrom); error != 0) return {0, error};
+  if (opened == nullptr) return {0, EBADF};
+  std::string& content = static_cast<SimPipe&>(pipe).content();
+  std::size_t take = std::min({bytes, content.size(), write_max_});
+  if (take > 1 && world_->random().Chance(world_->faults().short_write))
+    take = static_cast<std::size_t>(world_->random().Between(1, take));
+  Put(*opened, std::string_view(content).substr(0, take), at);
+  content.erase(0, take);
+  return {static_cast<std::int64_t>(take), 0};
+}
+
+IoResult SimDisk::Truncate(int file, std::uint64_t bytes) noexcept {
+  SimFile* opened = Opened(file, "truncate");
+  if (const int error = Begin(DiskCall::kTruncate); error != 0) return {0, error};
+  if (opened == nullptr) return {0, EBADF};
+  if (opened->held > 0 && opened->content.size() != bytes)
+    world_->Broken("a file is truncated that a reader has open");
+  opened->content.resize(static_cast<std::size_t>(bytes));
+  return {};
+}
+
+IoResult SimDisk::SoleUser(std::string_view slot, int file) noexcept {
+  SimFile* opened = Opened(file, "look");
+  if (const int error = Begin(DiskCall::kSoleUser); error != 0) return {0, error};
+  if (opened == nullptr) return {0, EBADF};
+  const std::string path = PathOf(slot);
+  if (world_->files().List(path).size() > 1) return {0, ENOTEMPTY};
+  if (world_->files().Find(path + "/" + std::string(kSlotFileName)).get() != opened)
+    return {0, ESTALE};
+  if (opened->links != 1) return {0, EMLINK};
+  if (!opened->ours) return {0, EPERM};
+  return {0, opened->held > 0 ? EBUSY : 0};
+}
+
+IoResult SimDisk::EmptyDir(std::string_view slot) noexcept {
+  if (const int error = Begin(DiskCall::kEmptyDir); error != 0) return {0, error};
+  SimFiles& files = world_->files();
+  const std::string path = PathOf(slot);
+  if (!files.Exists(path)) return {0, ENOENT};
+  for (const std::string& name : files.List(path)) {
+    if (name == kSlotFileName) continue;
+    if (!files.Remove(path + "/" + name)) files.RemoveTree(path + "/" + name);
+  }
+  return {};
+}
+
+IoResult SimDisk::RemoveSlot(std::string_view slot, int file) noexcept {
+  const int error = Begin(DiskCall::kRemoveSlot);
+  if (file >= 0 && Opened(file, "remove") != nullptr) open_.erase(file);
+  if (error != 0) return {0, error};
+  return {0, world_->files().RemoveTree(PathOf(slot)) ? 0 : ENOENT};
+}
+
+IoResult SimDisk::CloseFile(int file, bool) noexcept {
+  const int error = Begin(DiskCall::kCloseFile);
+  if (Opened(file, "close") != nullptr) open_.erase(file);
+  return {0, error};
+}
+
+IoResult SimDisk::FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept {
+  if (const int error = Begin(DiskCall::kFreeSpace); error != 0) return {0, error};
+  SimFiles& files = world_->files();
+  const std::uint64_t used = files.bytes_used();
+  *bytes = files.bytes_max > used ? files.bytes_max - used : 0;
+  *inodes = files.inodes_max > files.inodes_used() ? files.inodes_max - files.inodes_used() : 0;
+  return {};
+}
+
+}  // namespace sim

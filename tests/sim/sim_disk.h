@@ -1,0 +1,116 @@
+// The disk of one simulated shard: engine::Disk over SimFiles, with faults.
+//
+// Faults come from two sources: FailNext() for a test that wants one at a certain place, and the
+// world's fault plan by chance. A stalled call takes virtual time, and its shard with it.
+// Invariants, reported to the world as broken: a file number used after it was closed, a slot made
+// or removed under a wrong name, a write into a file that somebody outside holds open for reading.
+// (That last one is the spool's promise: a file in the hands of a reader is never written again.)
+#ifndef MILLRACE_TESTS_SIM_SIM_DISK_H_
+#define MILLRACE_TESTS_SIM_SIM_DISK_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "engine/io/disk.h"
+#include "engine/io/pipe.h"
+#include "tests/sim/sim_files.h"
+
+namespace sim {
+
+using engine::IoResult;
+using engine::Time;
+
+class SimWorld;
+class SimLoop;
+
+// A pipe of the simulated world: a byte queue.
+class SimPipe final : public engine::Pipe {
+ public:
+  explicit SimPipe(std::size_t capacity = kCapacityBytes) noexcept : capacity_(capacity) {}
+  std::size_t bytes() const noexcept override { return content_.size(); }
+  std::size_t capacity() const noexcept override { return capacity_; }
+  std::string& content() noexcept { return content_; }
+
+ private:
+  std::string content_;
+  std::size_t capacity_;
+};
+
+enum class DiskCall : std::uint8_t {
+  kMakeSlot,
+  kWriteV,
+  kSpliceFrom,
+  kTruncate,
+  kSoleUser,
+  kEmptyDir,
+  kRemoveSlot,
+  kCloseFile,
+  kFreeSpace,
+};
+inline constexpr std::size_t kDiskCallCount = 9;
+
+class SimDisk final : public engine::Disk {
+ public:
+  // `loop`: whose time a stall takes; nullptr for a disk that is tested by itself.
+  SimDisk(SimWorld& world, std::string root, SimLoop* loop = nullptr);
+  SimDisk(const SimDisk&) = delete;
+  SimDisk& operator=(const SimDisk&) = delete;
+
+  // The next `times` calls of that kind answer `error`.
+  void FailNext(DiskCall call, int error, int times = 1);
+  // No write takes more than this at once.
+  void SetWriteMax(std::size_t bytes) { write_max_ = bytes; }
+  std::uint64_t calls(DiskCall call) const { return calls_[static_cast<std::size_t>(call)]; }
+  std::size_t open_files() const { return open_.size(); }
+  // A file outside any slot, for FileOps; its content by number.
+  int MakeFile();
+  std::string FileContent(int file) const;
+
+  // WriteV that takes none of the shard's time: the work of a FileOp.
+  IoResult WriteAside(int file, std::span<const iovec> data, std::uint64_t at) noexcept;
+
+  IoResult MakeSlot(std::string_view name) noexcept override;
+  IoResult WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept override;
+  IoResult SpliceFrom(engine::Pipe& pipe,
+                      int file,
+                      std::uint64_t at,
+                      std::size_t bytes) noexcept override;
+  IoResult Truncate(int file, std::uint64_t bytes) noexcept override;
+  IoResult SoleUser(std::string_view slot, int file) noexcept override;
+  IoResult EmptyDir(std::string_view slot) noexcept override;
+  IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
+  IoResult CloseFile(int file, bool sync) noexcept override;
+  IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;
+  Time Blocked() const noexcept override { return blocked_; }
+  std::string_view root() const noexcept override { return root_; }
+
+ private:
+  struct Planned {
+    int error = 0;
+    int times = 0;
+  };
+
+  // Counts and charges the call; 0, or the error that it is to answer.
+  int Begin(DiskCall call) noexcept;
+  int ByChance(DiskCall call) noexcept;
+  SimFile* Opened(int file, const char* call) noexcept;
+  std::string PathOf(std::string_view slot) const { return root_ + "/" + std::string(slot); }
+  std::size_t Put(SimFile& file, std::string_view data, std::uint64_t at) noexcept;
+
+  SimWorld* world_;
+  SimLoop* loop_;
+  std::string root_;
+  std::map<int, SimFilePtr> open_;
+  std::array<Planned, kDiskCallCount> planned_{};
+  std::array<std::uint64_t, kDiskCallCount> calls_{};
+  std::size_t write_max_ = SIZE_MAX;
+  Time blocked_{};
+};
+
+}  // namespace sim
+
+#endif  // MILLRACE_TESTS_SIM_SIM_DISK_H_

@@ -1,0 +1,145 @@
+// What a turn of the simulated loop does with the sockets that are ready. See sim_loop.h.
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "tests/sim/sim_loop.h"
+#include "tests/sim/sim_world.h"
+
+namespace sim {
+
+// The socket itself inside OnDirect.
+class SimLoop::Direct final : public engine::DirectSocket {
+ public:
+  Direct(SimStreams& streams, int end) noexcept : streams_(&streams), end_(end) {}
+
+  IoResult Recv(engine::Bytes to) noexcept override {
+    const std::size_t got = streams_->Read(end_, to);
+    return got > 0 ? IoResult{static_cast<std::int64_t>(got), 0} : Nothing();
+  }
+  IoResult SpliceTo(engine::Pipe& pipe, std::size_t max) noexcept override {
+    auto& to = static_cast<SimPipe&>(pipe);
+    const std::size_t room = to.capacity() - to.bytes();
+    if (room == 0) return {0, EAGAIN};
+    std::string bytes(std::min(room, max), '\0');
+    const std::size_t got =
+        streams_->Read(end_, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()});
+    if (got == 0) return Nothing();
+    to.content().append(bytes, 0, got);
+    return {static_cast<std::int64_t>(got), 0};
+  }
+
+ private:
+  IoResult Nothing() const noexcept {
+    const SimEnd* end = streams_->Find(end_);
+    if (end == nullptr || end->reset != 0) return {0, ECONNRESET};
+    return {0, end->end_seen ? 0 : EAGAIN};
+  }
+
+  SimStreams* streams_;
+  int end_;
+};
+
+void SimLoop::ServeSockets() noexcept {
+  serving_.clear();
+  serving_.swap(ready_);
+  for (std::size_t i = serving_.size(); i > 1; --i)
+    std::swap(serving_[i - 1], serving_[static_cast<std::size_t>(world_->random().Below(i))]);
+  for (std::size_t i = 0; i < serving_.size(); ++i) {
+    const engine::SocketId id = serving_[i];
+    Socket* socket = Find(id);
+    if (socket == nullptr) continue;
+    socket->listed = false;
+    if (world_->random().Chance(world_->faults().late_ready)) {
+      Ready(id);
+      continue;
+    }
+    Serve(id);
+  }
+}
+
+void SimLoop::Serve(engine::SocketId id) noexcept {
+  Socket* socket = Find(id);
+  if (socket->connecting) {
+    if (!socket->connect_done) return;
+    socket->connecting = false;
+    if (socket->connect_error != 0) {
+      socket->gone = true;
+      socket->owner->OnGone(id, socket->connect_error);
+      return;
+    }
+    socket->owner->OnWritable(id);
+  } else if (socket->room_came) {
+    socket->room_came = false;
+    socket->owner->OnWritable(id);
+  }
+  socket = Find(id);
+  if (socket == nullptr || socket->gone) return;
+  switch (socket->mode) {
+    case engine::ReadMode::kSmall:
+    case engine::ReadMode::kBulk: ServeRead(id); break;
+    case engine::ReadMode::kDirect: ServeDirect(id); break;
+    case engine::ReadMode::kPaused: break;
+  }
+  TellGone(id);
+}
+
+namespace {
+
+bool Receives(engine::ReadMode mode) noexcept {
+  return mode == engine::ReadMode::kSmall || mode == engine::ReadMode::kBulk;
+}
+
+}  // namespace
+
+void SimLoop::ServeRead(engine::SocketId id) noexcept {
+  std::size_t used = 0;
+  Socket* socket = Find(id);
+  while (socket != nullptr && Receives(socket->mode) && used < scratch_.size()) {
+    const engine::Bytes free = engine::Bytes(scratch_).subspan(used);
+    const std::size_t got = world_->streams().Read(socket->end, free);
+    if (got == 0) break;
+    used += got;
+    socket->owner->OnBytes(id, free.first(got));
+    socket = Find(id);
+    if (world_->random().Chance(world_->faults().short_receive)) break;
+  }
+  if (socket != nullptr && used > 0) socket->owner->OnTurnEnd(id);
+  // Whoever still looks at the spans now shall not find what was there.
+  std::memset(scratch_.data(), 0xdd, used);
+  socket = Find(id);
+  if (socket == nullptr) return;
+  const SimEnd* end = world_->streams().Find(socket->end);
+  if (end != nullptr && end->readable() > 0 && Receives(socket->mode)) Ready(id);
+}
+
+void SimLoop::ServeDirect(engine::SocketId id) noexcept {
+  Socket* socket = Find(id);
+  if (!socket->granted) return;
+  Direct direct(world_->streams(), socket->end);
+  const engine::Drained drained = socket->owner->OnDirect(id, direct);
+  if (drained == engine::Drained::kNo) Ready(id);
+}
+
+bool SimLoop::MayTellGone(const Socket& socket, const SimEnd* end, int* error) noexcept {
+  const bool paused = socket.mode == engine::ReadMode::kPaused;
+  const bool waits_for_grant = socket.mode == engine::ReadMode::kDirect && !socket.granted;
+  const bool unread = end != nullptr && end->readable() > 0;
+  if (socket.gone || waits_for_grant) return false;
+  *error = socket.send_error;
+  if (*error == 0 && end != nullptr) *error = end->reset;
+  if (*error != 0) return paused || !unread;
+  return !paused && !unread && end != nullptr && end->end_seen;
+}
+
+void SimLoop::TellGone(engine::SocketId id) noexcept {
+  Socket* socket = Find(id);
+  if (socket == nullptr) return;
+  int error = 0;
+  if (!MayTellGone(*socket, world_->streams().Find(socket->end), &error)) return;
+  socket->gone = true;
+  world_->Note("gone", id.index, static_cast<std::uint64_t>(error));
+  socket->owner->OnGone(id, error);
+}
+
+}  // namespace sim
