@@ -1,7 +1,7 @@
 """Where millrace differs from amavisd-milter on purpose, for the comparison side by side.
 
 Each entry changes what the incumbent did into what millrace has to do for the same transaction, and says why;
-everything else has to be equal.  Every difference here has a test of its own in better_test.py.
+everything else has to be equal.  Every difference here has a test of its own in scanner_reply_test.py or spooled_message_test.py.
 """
 
 import re
