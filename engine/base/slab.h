@@ -93,6 +93,13 @@ class Slab {
     return {static_cast<std::uint32_t>(&cell - cells_), cell.generation};
   }
 
+  // The living record at `index`, for links between records.
+  T& At(std::uint32_t index) noexcept {
+    ENGINE_CHECK(index < watermark_);
+    ENGINE_CHECK((cells_[index].generation & 1U) == 1U);
+    return *std::launder(reinterpret_cast<T*>(cells_[index].bytes));
+  }
+
   // Calls `visit(T&)` for every living record, in index order. `visit` may free the record it is
   // given.
   template <typename Visit>

@@ -1,0 +1,240 @@
+// One system call or a few per operation; each is timed as a whole.
+#include "engine/io/posix_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
+#include "engine/base/errno_name.h"
+#include "engine/io/directory_removal.h"
+#include "engine/io/pipe.h"
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kGatherMax = 1024;  // IOV_MAX of Linux; more is a short write
+constexpr RemovalLimits kRemovalLimits = {.depth_max = PosixDisk::kDepthMax,
+                                          .removals_max = PosixDisk::kRemovalsMax};
+constexpr const char* kFileName = "email.txt";
+static_assert(Disk::kSlotFileName == std::string_view("email.txt"));
+
+// A slot's name as a C string; checks that it is one of ours.
+class SlotName {
+ public:
+  explicit SlotName(std::string_view name) noexcept {
+    ENGINE_CHECK(!name.empty() && name.size() <= PosixDisk::kNameMaxBytes);
+    ENGINE_CHECK(name.front() != '.');
+    for (const char c : name) {
+      ENGINE_CHECK((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '.' || c == '_' || c == '-');
+    }
+    std::memcpy(text_.data(), name.data(), name.size());
+  }
+  const char* c_str() const noexcept { return text_.data(); }
+
+ private:
+  std::array<char, PosixDisk::kNameMaxBytes + 1> text_{};
+};
+
+IoResult Answer(std::int64_t value) noexcept {
+  return value >= 0 ? IoResult{value, 0} : IoResult{0, errno};
+}
+
+IoResult AnswerError(int error) noexcept {
+  return {0, error};
+}
+
+}  // namespace
+
+// Around each call: how long it took, and for the monitor since when it lasts.
+class PosixDisk::Timed {
+ public:
+  explicit Timed(PosixDisk& disk) noexcept : disk_(disk), start_(MonotonicNow()) {
+    disk_.in_call_since_.store(start_.count(), std::memory_order_relaxed);
+  }
+  ~Timed() {
+    disk_.blocked_ = MonotonicNow() - start_;
+    disk_.in_call_since_.store(0, std::memory_order_relaxed);
+  }
+  Timed(const Timed&) = delete;
+  Timed& operator=(const Timed&) = delete;
+
+ private:
+  PosixDisk& disk_;
+  Time start_;
+};
+
+absl::StatusOr<std::unique_ptr<PosixDisk>> PosixDisk::Open(const DiskOptions& options) {
+  const int root = ::open(options.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (root < 0) {
+    const int error = errno;
+    return absl::ErrnoToStatus(error,
+                               absl::StrCat("cannot open the folder ",
+                                            options.root,
+                                            " (",
+                                            ErrnoName(error),
+                                            "); make it, and give it to the user that this runs "
+                                            "as"));
+  }
+  return std::unique_ptr<PosixDisk>(new PosixDisk(options, root));
+}
+
+PosixDisk::PosixDisk(const DiskOptions& options, int root) noexcept
+    : options_(options), root_(root) {}
+
+PosixDisk::~PosixDisk() {
+  ::close(root_);
+}
+
+int PosixDisk::OpenSlot(std::string_view name) const noexcept {
+  return ::openat(root_, SlotName(name).c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+IoResult PosixDisk::MakeSlot(std::string_view name) noexcept {
+  const Timed timed(*this);
+  const SlotName slot(name);
+  if (::mkdirat(root_, slot.c_str(), 0700) != 0) return AnswerError(errno);
+  int file = -1;
+  int error = 0;
+  const int directory = OpenSlot(name);
+  if (directory < 0 || ::fchmod(directory, options_.directory_mode) != 0) {
+    error = errno;
+  } else {
+    constexpr int kFlags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    file = ::openat(directory, kFileName, kFlags, 0600);
+    if (file < 0 || ::fchmod(file, options_.file_mode) != 0) error = errno;
+  }
+  if (error != 0) {  // leave nothing half made
+    if (file >= 0) {
+      ::close(file);
+      ::unlinkat(directory, kFileName, 0);
+    }
+    ::unlinkat(root_, slot.c_str(), AT_REMOVEDIR);
+  }
+  if (directory >= 0) ::close(directory);
+  return error != 0 ? AnswerError(error) : Answer(file);
+}
+
+IoResult PosixDisk::WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept {
+  const Timed timed(*this);
+  ssize_t wrote = 0;
+  do {
+    wrote = ::pwritev(file,
+                      data.data(),
+                      static_cast<int>(std::min(data.size(), kGatherMax)),
+                      static_cast<off_t>(at));
+  } while (wrote < 0 && errno == EINTR);
+  return Answer(wrote);
+}
+
+IoResult PosixDisk::SpliceFrom(Pipe& pipe, int file, std::uint64_t at, std::size_t bytes) noexcept {
+  const Timed timed(*this);
+  auto& from = static_cast<PosixPipe&>(pipe);
+  auto offset = static_cast<off64_t>(at);
+  ssize_t moved = 0;
+  do {
+    moved = ::splice(from.read_end(),
+                     nullptr,
+                     file,
+                     &offset,
+                     std::min(bytes, from.bytes()),
+                     SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  } while (moved < 0 && errno == EINTR);
+  if (moved > 0) from.Removed(static_cast<std::size_t>(moved));
+  return Answer(moved);
+}
+
+IoResult PosixDisk::Truncate(int file, std::uint64_t bytes) noexcept {
+  const Timed timed(*this);
+  return Answer(::ftruncate(file, static_cast<off_t>(bytes)));
+}
+
+// 0: the directory holds `file` alone, as we made it.
+int PosixDisk::Look(int directory, int file) const noexcept {
+  struct stat folder {};
+  if (::fstat(directory, &folder) != 0) return errno;
+  const DirectoryLook look = LookInto(directory, kSlotFileName);
+  if (look.error != 0) return look.error;
+  if (look.others) return ENOTEMPTY;
+  struct stat ours {};
+  struct stat named {};
+  if (::fstat(file, &ours) != 0) return errno;
+  if (!look.name_there || ::fstatat(directory, kFileName, &named, AT_SYMLINK_NOFOLLOW) != 0)
+    return ESTALE;
+  if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino || !S_ISREG(named.st_mode))
+    return ESTALE;
+  if (named.st_nlink != 1) return EMLINK;
+  const uid_t owner = ::geteuid();
+  const bool as_made = folder.st_uid == owner && named.st_uid == owner &&
+                       (folder.st_mode & 07777) == options_.directory_mode &&
+                       (named.st_mode & 07777) == options_.file_mode;
+  return as_made ? 0 : EPERM;
+}
+
+IoResult PosixDisk::SoleUser(std::string_view slot, int file) noexcept {
+  const Timed timed(*this);
+  const int directory = OpenSlot(slot);
+  if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
+  const int seen = Look(directory, file);
+  ::close(directory);
+  if (seen != 0) return AnswerError(seen);
+  if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
+    // EAGAIN: somebody else has it open. The rest (EINVAL, EACCES, ENOLCK …): not possible here.
+    return AnswerError(errno == EAGAIN ? EBUSY : ENOTSUP);
+  }
+  return Answer(::fcntl(file, F_SETLEASE, F_UNLCK));
+}
+
+IoResult PosixDisk::EmptyDir(std::string_view slot) noexcept {
+  const Timed timed(*this);
+  const int directory = OpenSlot(slot);
+  if (directory < 0) return AnswerError(errno);
+  const int error = RemoveContents(directory, kSlotFileName, kRemovalLimits);
+  ::close(directory);
+  return AnswerError(error);
+}
+
+IoResult PosixDisk::RemoveSlot(std::string_view slot, int file) noexcept {
+  const Timed timed(*this);
+  if (file >= 0) ::close(file);
+  const int directory = OpenSlot(slot);
+  if (directory < 0) return AnswerError(errno == ENOENT ? 0 : errno);
+  const int error = RemoveContents(directory, {}, kRemovalLimits);
+  ::close(directory);
+  if (error != 0) return AnswerError(error);
+  return Answer(::unlinkat(root_, SlotName(slot).c_str(), AT_REMOVEDIR));
+}
+
+IoResult PosixDisk::CloseFile(int file, bool sync) noexcept {
+  const Timed timed(*this);
+  const int error = sync && ::fsync(file) != 0 ? errno : 0;
+  if (::close(file) != 0 && error == 0) return AnswerError(errno);
+  return AnswerError(error);
+}
+
+IoResult PosixDisk::FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept {
+  const Timed timed(*this);
+  struct statvfs space {};
+  if (::fstatvfs(root_, &space) != 0) return AnswerError(errno);
+  *bytes = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
+  // btrfs and others make inodes as they need them and say 0 of 0.
+  *inodes = space.f_files == 0 ? std::numeric_limits<std::uint64_t>::max() : space.f_favail;
+  return AnswerError(0);
+}
+
+}  // namespace engine

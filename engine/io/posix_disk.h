@@ -1,0 +1,83 @@
+// File operations of one shard by system calls, relative to one directory that is held open.
+//
+//   root/ (made by the caller)  s00042/  email.txt        see disk.h for what the calls promise
+//
+// Modes are set with fchmod(2) after creation, so that the umask does not count. Names are our own
+// (letters, digits, '.', '_', '-', at most kNameMaxBytes); anything else is a bug of ours.
+//
+// EmptyDir goes down by openat(O_NOFOLLOW|O_DIRECTORY): symbolic links are removed, never followed;
+// a directory on another device stops it (EXDEV). Limits: kDepthMax levels (ELOOP) and kRemovalsMax
+// entries (E2BIG) per call; the slot is then retired and tried again.
+//
+// The look before reuse rests on fcntl(2) F_SETLEASE: a write lease is granted only where ours is
+// the one open file of that inode (also when we hold it read-write ourselves). Someone who opens it
+// while we hold the lease makes the kernel send SIGIO: the process ignores it (signals.h).
+//
+// Sources: fcntl(2) "Leases"; Linux fs/locks.c check_conflicting_open(); unlinkat(2).
+// It knows no asynchronous calls: those are the loop's (FileOp).
+#ifndef MILLRACE_ENGINE_IO_POSIX_DISK_H_
+#define MILLRACE_ENGINE_IO_POSIX_DISK_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "engine/io/disk.h"
+
+namespace engine {
+
+struct DiskOptions {
+  std::string root;  // an absolute path; the directory exists
+  mode_t directory_mode = 0750;
+  mode_t file_mode = 0640;
+};
+
+class PosixDisk final : public Disk {
+ public:
+  static constexpr std::size_t kNameMaxBytes = 63;
+  static constexpr std::size_t kDepthMax = 32;
+  static constexpr std::uint32_t kRemovalsMax = 100'000;
+
+  // kNotFound, kPermissionDenied …: the root cannot be opened as a directory.
+  static absl::StatusOr<std::unique_ptr<PosixDisk>> Open(const DiskOptions& options);
+  ~PosixDisk();
+  PosixDisk(const PosixDisk&) = delete;
+  PosixDisk& operator=(const PosixDisk&) = delete;
+
+  IoResult MakeSlot(std::string_view name) noexcept override;
+  IoResult WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept override;
+  IoResult SpliceFrom(Pipe& pipe, int file, std::uint64_t at, std::size_t bytes) noexcept override;
+  IoResult Truncate(int file, std::uint64_t bytes) noexcept override;
+  IoResult SoleUser(std::string_view slot, int file) noexcept override;
+  IoResult EmptyDir(std::string_view slot) noexcept override;
+  IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
+  IoResult CloseFile(int file, bool sync) noexcept override;
+  IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;
+  Time Blocked() const noexcept override { return blocked_; }
+  std::string_view root() const noexcept override { return options_.root; }
+
+  // When the call that is under way began; zero: none. Any thread: the monitor asks.
+  Time InCallSince() const noexcept { return Time(in_call_since_.load(std::memory_order_relaxed)); }
+
+ private:
+  class Timed;
+
+  PosixDisk(const DiskOptions& options, int root) noexcept;
+  int OpenSlot(std::string_view name) const noexcept;
+  int Look(int directory, int file) const noexcept;
+
+  DiskOptions options_;
+  int root_;
+  Time blocked_{};
+  std::atomic<std::int64_t> in_call_since_{0};
+};
+
+}  // namespace engine
+
+#endif  // MILLRACE_ENGINE_IO_POSIX_DISK_H_

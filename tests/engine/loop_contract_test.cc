@@ -1,0 +1,26 @@
+// The contract suite over the real loops, on Unix and TCP sockets.
+#include "tests/engine/loop_contract.h"
+
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "engine/io/epoll_loop.h"
+#include "tests/engine/posix_world.h"
+
+namespace engine {
+namespace {
+
+std::unique_ptr<LoopWorld> EpollOverUnix() {
+  return std::make_unique<PosixWorld>(SocketKind::kUnix, &EpollLoop::Make);
+}
+std::unique_ptr<LoopWorld> EpollOverTcp() {
+  return std::make_unique<PosixWorld>(SocketKind::kTcp, &EpollLoop::Make);
+}
+
+INSTANTIATE_TEST_SUITE_P(EpollUnix, LoopContractTest, testing::Values(&EpollOverUnix));
+INSTANTIATE_TEST_SUITE_P(EpollTcp, LoopContractTest, testing::Values(&EpollOverTcp));
+
+}  // namespace
+}  // namespace engine
