@@ -1,0 +1,16 @@
+// Puts a SimLoop before the contract suite of tests/engine/loop_contract.h. No faults by chance, so
+// that what is asserted is the contract and not the weather.
+#ifndef MILLRACE_TESTS_SIM_SIM_LOOP_WORLD_H_
+#define MILLRACE_TESTS_SIM_SIM_LOOP_WORLD_H_
+
+#include <memory>
+
+#include "tests/engine/loop_contract.h"
+
+namespace sim {
+
+std::unique_ptr<engine::LoopWorld> MakeSimLoopWorld();
+
+}  // namespace sim
+
+#endif  // MILLRACE_TESTS_SIM_SIM_LOOP_WORLD_H_
