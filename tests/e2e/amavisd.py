@@ -1,7 +1,8 @@
-"""amavisd-new as an instance of the tests' own, with SpamAssassin, a toy virus scanner and a DNS server.
+"""amavisd-new as an instance of the tests' own, with SpamAssassin, a toy virus scanner and a DNS
+server.
 
-It runs in a private mount namespace where /etc/resolv.conf is a file of ours that names the DNS server of
-the tests, so DKIM keys are found without a network and nothing below /etc changes.
+It runs in a private mount namespace where /etc/resolv.conf is a file of ours that names the DNS
+server of the tests, so DKIM keys are found without a network and nothing below /etc changes.
 """
 
 import os
@@ -49,18 +50,43 @@ class Amavisd:
         scan = shutil.copy(CONFIG / "eicar-scan.sh", self.base)
         os.chmod(scan, 0o755)
         config = self.base / "amavisd.conf"
-        config.write_text(fill("amavisd.conf.in", {
-            "HOME": self.home, "LOG": self.log_path, "SOCKET": self.socket_path, "EICAR_SCAN": scan,
-            "PORT_ORIGINATING": self.originating_port, "PORT_AMPDP": self.ampdp_port,
-            "PORT_REINJECT": reinject_port}))
+        config.write_text(
+            fill(
+                "amavisd.conf.in",
+                {
+                    "HOME": self.home,
+                    "LOG": self.log_path,
+                    "SOCKET": self.socket_path,
+                    "EICAR_SCAN": scan,
+                    "PORT_ORIGINATING": self.originating_port,
+                    "PORT_AMPDP": self.ampdp_port,
+                    "PORT_REINJECT": reinject_port,
+                },
+            )
+        )
         resolver = self.base / "resolv.conf"
         resolver.write_text(f"nameserver 127.0.0.1\noptions port:{dns_port}\n")
         for path in (config, resolver):
             path.chmod(0o644)
         self._child = Child(
-            name, ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", _IN_PRIVATE_MOUNTS,
-                   resolver, "/usr/sbin/amavisd", "-c", config, "foreground"],
-            self.base / "output", cwd=self.base)
+            name,
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "/bin/sh",
+                "-c",
+                _IN_PRIVATE_MOUNTS,
+                resolver,
+                "/usr/sbin/amavisd",
+                "-c",
+                config,
+                "foreground",
+            ],
+            self.base / "output",
+            cwd=self.base,
+        )
         lab.on_close(self._child.stop)
 
     def wait_until_ready(self):
@@ -72,6 +98,7 @@ class Amavisd:
                 except OSError:
                     return False
             return True
+
         wait_until(accepts, f"amavisd to listen\n{self._child.output()[-2000:]}", START_S)
         return self
 
@@ -79,11 +106,13 @@ class Amavisd:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def verdict_line(self, message_id):
-        """amavisd's one log line about the message: Passed/Blocked ..., banks, client, addresses."""
-        pattern = re.compile(r"\) ((?:Passed|Blocked) [^\n]*" + re.escape(f"Message-ID: {message_id}")
-                             + r"[^\n]*)")
+        """amavisd's one log line about the message: "Passed CLEAN {...}, BANKS [client] ..."."""
+        pattern = re.compile(
+            r"\) ((?:Passed|Blocked) [^\n]*" + re.escape(f"Message-ID: {message_id}") + r"[^\n]*)"
+        )
 
         def found():
             match = pattern.search(self.log().replace("\n...", ""))
             return match and match.group(1)
+
         return wait_until(found, f"amavisd's log line about {message_id}\n{self.log()[-3000:]}")

@@ -1,6 +1,7 @@
 """The daemon under test, and how it is started: millrace or the incumbent, Debian's amavisd-milter.
 
-Both take the same flags; what they do differently on purpose is written down in the tests, never here.
+Both take the same flags; what they do differently on purpose is written down in the tests, never
+here.
 """
 
 import os
@@ -21,23 +22,43 @@ class Daemon:
     `scanner` is given to -S as it is; a bare path is the only form that the incumbent understands.
     `milter_port` makes it listen on loopback TCP instead of `milter_socket`.
     """
+
     name = ""
 
-    def __init__(self, lab, label, scanner, work_dir, flags=(), milter_socket=None, milter_port=None,
-                 set_mode=True):
+    def __init__(
+        self,
+        lab,
+        label,
+        scanner,
+        work_dir,
+        flags=(),
+        milter_socket=None,
+        milter_port=None,
+        set_mode=True,
+    ):
         self.label = label
         self.milter_port = milter_port
         self.milter_socket = pathlib.Path(
-            milter_socket or lab.directory("run", 0o755, USER) / f"{label}.sock")
+            milter_socket or lab.directory("run", 0o755, USER) / f"{label}.sock"
+        )
         self.pid_file = self.milter_socket.with_suffix(".pid")
         self.work_dir = pathlib.Path(work_dir)
         self.make_work_dir(0o750)
         command = self.command_for(self.milter_socket, milter_port, scanner, self.work_dir)
-        self._child = Child(f"{self.name} ({label})", [*command, *flags],
-                            lab.directory("log") / f"{label}.log", user=USER, group=USER,
-                            extra_groups=[], cwd="/", umask=0o027)
+        self._child = Child(
+            f"{self.name} ({label})",
+            [*command, *flags],
+            lab.directory("log") / f"{label}.log",
+            user=USER,
+            group=USER,
+            extra_groups=[],
+            cwd="/",
+            umask=0o027,
+        )
         lab.on_close(self.stop, ask=self.terminate)
-        self._child.wait_until_accepting(("127.0.0.1", milter_port) if milter_port else self.milter_socket)
+        self._child.wait_until_accepting(
+            ("127.0.0.1", milter_port) if milter_port else self.milter_socket
+        )
         if set_mode and not milter_port:
             # What Debian's init script does for the incumbent: Postfix's user may connect.
             self.milter_socket.chmod(0o777)
@@ -51,8 +72,19 @@ class Daemon:
     def command_for(cls, milter_socket, milter_port, scanner, work_dir):
         """The command line without further flags."""
         listen = f"inet:{milter_port}@127.0.0.1" if milter_port else f"unix:{milter_socket}"
-        return [cls.program(), "-f", "-s", listen, "-S", str(scanner), "-w", str(work_dir),
-                "-p", str(pathlib.Path(milter_socket).with_suffix(".pid")), *cls.own_flags()]
+        return [
+            cls.program(),
+            "-f",
+            "-s",
+            listen,
+            "-S",
+            str(scanner),
+            "-w",
+            str(work_dir),
+            "-p",
+            str(pathlib.Path(milter_socket).with_suffix(".pid")),
+            *cls.own_flags(),
+        ]
 
     @classmethod
     def program(cls):

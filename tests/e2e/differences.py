@@ -1,7 +1,8 @@
 """Where millrace differs from amavisd-milter on purpose, for the comparison side by side.
 
-Each entry changes what the incumbent did into what millrace has to do for the same transaction, and says why;
-everything else has to be equal.  Every difference here has a test of its own in scanner_reply_test.py or spooled_message_test.py.
+Each entry changes what the incumbent did into what millrace has to do for the same transaction,
+and says why; everything else has to be equal. Every difference here has a test of its own in
+scanner_reply_test.py or spooled_message_test.py.
 """
 
 import re
@@ -14,8 +15,13 @@ ADDITIONS = ("version_client", "client_port")
 
 
 def recorded_effects(packets):
-    """The effects of the reply packets in a transaction file (the incumbent never asked for LEADSPC)."""
-    return [wire.effect(command, payload.encode("latin-1"), leading_space=False) for command, payload in packets]
+    """The effects of the reply packets in a transaction file (the incumbent never asked for
+    LEADSPC).
+    """
+    return [
+        wire.effect(command, payload.encode("latin-1"), leading_space=False)
+        for command, payload in packets
+    ]
 
 
 def drop_additions(played):
@@ -39,7 +45,9 @@ def _recipients_and_sender(transaction):
 
 
 def _right_octets(transaction, incumbent):
-    """Row "non-ASCII octets": the incumbent sends each as %ff; the right octets name the right people."""
+    """Row "non-ASCII octets": the incumbent sends each as %ff; the right octets name the right
+    people.
+    """
     for request, envelope in zip(incumbent.requests, _recipients_and_sender(transaction)):
         rest = [pair for pair in request if pair[0] not in ("sender", "recipient")]
         at = [name for name, _ in request].index("sender")
@@ -52,14 +60,19 @@ def _header_names(steps):
 
 def _spelling(transaction, incumbent):
     """Row "chgheader name": amavisd's lower-case name becomes the spelling that the message has."""
-    names = {name.lower(): name for steps in transaction["sessions"] for name in _header_names(steps)}
+    names = {
+        name.lower(): name for steps in transaction["sessions"] for name in _header_names(steps)
+    }
 
     def spelled(effect):
         if effect[0] not in ("change", "delete"):
             return effect
         name, colon, value = effect[2].partition(":")
         return (effect[0], effect[1], names.get(name.lower(), name) + colon + value)
-    incumbent.outcomes[:] = [[spelled(effect) for effect in effects] for effects in incumbent.outcomes]
+
+    incumbent.outcomes[:] = [
+        [spelled(effect) for effect in effects] for effects in incumbent.outcomes
+    ]
 
 
 def _unknown_attribute(transaction, incumbent):
@@ -68,7 +81,9 @@ def _unknown_attribute(transaction, incumbent):
         if "unknown" in transaction["name"] and "return_value=continue" in scan["reply"]:
             inserted = re.findall(r"^insheader=(\d+) (\S+) (.*)\r$", scan["reply"], re.M)
             incumbent.outcomes[at] = [
-                *(("insert", int(index), f"{name}: {value}") for index, name, value in inserted), ("continue",)]
+                *(("insert", int(index), f"{name}: {value}") for index, name, value in inserted),
+                ("continue",),
+            ]
 
 
 def _percent(transaction, incumbent):
@@ -76,7 +91,9 @@ def _percent(transaction, incumbent):
     for at, scan in enumerate(transaction["scans"]):
         text = re.search(r"^setreply=([45]\d\d) (\S+) (.*)\r$", scan["reply"], re.M)
         if text and "%25" in text.group(3):
-            whole = Request.parse(f"setreply={text.group(1)} {text.group(2)} {text.group(3)}\n\n".encode())
+            whole = Request.parse(
+                f"setreply={text.group(1)} {text.group(2)} {text.group(3)}\n\n".encode()
+            )
             incumbent.outcomes[at][-1] = ("reply", whole.value("setreply"))
 
 
@@ -90,8 +107,12 @@ def apply(transaction, incumbent):
 
 
 def scanner_replies(transaction, is_incumbent):
-    """The recorded replies; the seam for replies that name a recipient by the incumbent's wrong octets."""
+    """The recorded replies; the seam for replies that name a recipient by the incumbent's wrong
+    octets.
+    """
     replies = [scan["reply"].encode("latin-1") for scan in transaction["scans"]]
     if is_incumbent:
         return replies
-    return [reply.replace(b"<\xff\xff", b"<") if b"rcpt=<\xff" in reply else reply for reply in replies]
+    return [
+        reply.replace(b"<\xff\xff", b"<") if b"rcpt=<\xff" in reply else reply for reply in replies
+    ]

@@ -1,7 +1,8 @@
-"""amavisd's DKIM verdict on signed mail: the spooled message has to be the signed one, octet for octet.
+"""amavisd's DKIM verdict on signed mail: the spooled message has to be the signed one, octet for
+octet.
 
-Under simple header canonicalisation the white space after a field's colon is signed, so a daemon that
-changes it makes amavisd call a valid signature broken (as the incumbent does).
+Under simple header canonicalisation the white space after a field's colon is signed, so a daemon
+that changes it makes amavisd call a valid signature broken (as the incumbent does).
 """
 
 import unittest
@@ -24,9 +25,14 @@ SUBJECTS = {
 
 def signed_message(method, subject=b" x", body=b"hello \r\n\r\nworld\t\r\n\r\n\r\n"):
     message_id = new_message_id()
-    octets = (b"From: <alice@signed.test>\r\nTo: <bob@lab.test>\r\nSubject:" + subject
-              + b"\r\nDate: Sun, 22 Nov 2026 03:00:00 +0000\r\nMessage-ID: " + message_id.encode()
-              + b"\r\n\r\n" + body)
+    octets = (
+        b"From: <alice@signed.test>\r\nTo: <bob@lab.test>\r\nSubject:"
+        + subject
+        + b"\r\nDate: Sun, 22 Nov 2026 03:00:00 +0000\r\nMessage-ID: "
+        + message_id.encode()
+        + b"\r\n\r\n"
+        + body
+    )
     return Message(message_id, stack().sign(octets, method))
 
 
@@ -40,7 +46,9 @@ class DkimTest(unittest.TestCase):
         passed = "dkim=pass" in results[0]
         if not passed:
             self.assertIn("dkim=fail", results[0])
-        self.assertEqual("dkim_sd=e2e:signed.test" in stack().amavisd.verdict_line(sent.message_id), passed)
+        self.assertEqual(
+            "dkim_sd=e2e:signed.test" in stack().amavisd.verdict_line(sent.message_id), passed
+        )
         return passed
 
     def test_valid_simple_signature_is_verified_whatever_the_white_space(self):

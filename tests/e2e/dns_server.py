@@ -1,7 +1,7 @@
 """A DNS server with a handful of TXT records on a loopback UDP port, for amavisd's DKIM checks.
 
-Every name that is not in the table gets NXDOMAIN.  Only what a stub resolver sends is understood: one
-question, no compression in it; EDNS is ignored.
+Every name that is not in the table gets NXDOMAIN. Only what a stub resolver sends is understood:
+one question, no compression in it; EDNS is ignored.
 """
 
 import socketserver
@@ -17,9 +17,9 @@ RCODE_NO_NAME = 3
 def _question(packet):
     labels, at = [], 12
     while packet[at]:
-        labels.append(packet[at + 1:at + 1 + packet[at]].decode("ascii", "replace").lower())
+        labels.append(packet[at + 1 : at + 1 + packet[at]].decode("ascii", "replace").lower())
         at += 1 + packet[at]
-    return ".".join(labels), packet[12:at + 5], struct.unpack("!H", packet[at + 1:at + 3])[0]
+    return ".".join(labels), packet[12 : at + 5], struct.unpack("!H", packet[at + 1 : at + 3])[0]
 
 
 def answer(packet, texts):
@@ -28,11 +28,15 @@ def answer(packet, texts):
     records = b""
     if name in texts and kind == TYPE_TXT:
         value = texts[name].encode()
-        pieces = b"".join(bytes([len(value[at:at + 255])]) + value[at:at + 255]
-                          for at in range(0, len(value), 255))
+        pieces = b"".join(
+            bytes([len(value[at : at + 255])]) + value[at : at + 255]
+            for at in range(0, len(value), 255)
+        )
         records = struct.pack("!HHHIH", 0xC00C, TYPE_TXT, CLASS_IN, 60, len(pieces)) + pieces
     flags = FLAGS_ANSWER | (0 if name in texts else RCODE_NO_NAME)
-    return packet[:2] + struct.pack("!HHHHH", flags, 1, 1 if records else 0, 0, 0) + question + records
+    return (
+        packet[:2] + struct.pack("!HHHHH", flags, 1, 1 if records else 0, 0, 0) + question + records
+    )
 
 
 class _Query(socketserver.BaseRequestHandler):

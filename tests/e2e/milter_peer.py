@@ -1,9 +1,11 @@
-"""A mail server's end of the MILTER protocol: Postfix's or Sendmail's way, honouring what was negotiated.
+"""A mail server's end of the MILTER protocol: Postfix's or Sendmail's way, honouring what was
+negotiated.
 
-Plays the transactions of tests/golden/transactions (or steps written by a test) to a filter.  Postfix's way:
-packets are buffered and leave when a reply is read, 4096 octets are waiting, or the message content begins;
-macros before every HEADER and BODY; ABORT after every message.  Sendmail's way: every packet at once.
-Not emulated: what happens to the message after the verdict, a second filter, timeouts of the mail server.
+Plays the transactions of tests/golden/transactions (or steps written by a test) to a filter.
+Postfix's way: packets are buffered and leave when a reply is read, 4096 octets are waiting, or the
+message content begins; macros before every HEADER and BODY; ABORT after every message. Sendmail's
+way: every packet at once. Not emulated: what happens to the message after the verdict, a second
+filter, timeouts of the mail server.
 """
 
 import base64
@@ -16,7 +18,15 @@ import milter_wire as wire
 
 TRANSACTIONS = pathlib.Path(__file__).parent.parent / "golden" / "transactions"
 BUFFER = 4096
-LETTERS = {"connect": "C", "helo": "H", "mail": "M", "rcpt": "R", "data": "T", "eoh": "N", "eom": "E"}
+LETTERS = {
+    "connect": "C",
+    "helo": "H",
+    "mail": "M",
+    "rcpt": "R",
+    "data": "T",
+    "eoh": "N",
+    "eom": "E",
+}
 
 
 def octets(value):
@@ -36,7 +46,10 @@ def names():
 
 @dataclass
 class Outcome:
-    """The answer to one message: where it was given, its edits and verdict as `wire.effect` tells them."""
+    """The answer to one message: where it was given, its edits and verdict as `wire.effect` tells
+    them.
+    """
+
     at: str
     effects: list = field(default_factory=list)
     raw: list = field(default_factory=list)
@@ -50,14 +63,20 @@ class Outcome:
 class MilterPeer:
     """One milter connection; `play` returns the outcomes of all messages in the steps."""
 
-    def __init__(self, connection, mail_server="postfix", protocol=wire.PROTOCOL_OFFERED, version=wire.VERSION):
+    def __init__(
+        self,
+        connection,
+        mail_server="postfix",
+        protocol=wire.PROTOCOL_OFFERED,
+        version=wire.VERSION,
+    ):
         self._connection = connection
         self._file = connection.makefile("rb")
         self._postfix = mail_server == "postfix"
         self._out = bytearray()
         self._session_macros = {}
         self._message_macros = {}
-        self._failed = None       # outcome of the message when it was refused before its end
+        self._failed = None  # outcome of the message when it was refused before its end
         self._skip_body = False
         self.outcomes = []
         self.ended_by_filter = False
@@ -117,13 +136,17 @@ class MilterPeer:
     def _learn_client(self, step):
         """What this mail server could tell of the client if asked (derived from CONNECT)."""
         host, address = step["host"], step["address"]
-        prefix = "IPv6:" if step["family"] == "6" and not address.lower().startswith("ipv6:") else ""
+        prefix = (
+            "IPv6:" if step["family"] == "6" and not address.lower().startswith("ipv6:") else ""
+        )
         unknown = host.startswith("[")
         self._session_macros = {
-            "{client_addr}": prefix + address, "{client_port}": str(step["port"]),
+            "{client_addr}": prefix + address,
+            "{client_port}": str(step["port"]),
             "{client_name}": "unknown" if unknown and self._postfix else host,
             "{client_ptr}": "unknown" if unknown and self._postfix else host,
-            "{client_resolve}": "FAIL" if unknown else "OK"}
+            "{client_resolve}": "FAIL" if unknown else "OK",
+        }
 
     def _send_macros(self, letter, recorded):
         stage = wire.COMMANDS[letter][2]
@@ -148,7 +171,9 @@ class MilterPeer:
 
     def _refuse(self, stage, reply):
         if reply is not None and reply[0] not in "cs":
-            self._failed = Outcome(stage, [wire.effect(*reply, self.negotiated.leading_space())], [reply])
+            self._failed = Outcome(
+                stage, [wire.effect(*reply, self.negotiated.leading_space())], [reply]
+            )
 
     def play(self, steps):
         for step in steps:
@@ -172,8 +197,12 @@ class MilterPeer:
         self._learn_client(step)
         self._session_macros.update(step.get("macros", {}))
         self._send_macros("C", step.get("macros", {}))
-        self._refuse("connect", self._command(
-            "C", wire.connect(step["host"], step["family"], step["port"], step["address"])))
+        self._refuse(
+            "connect",
+            self._command(
+                "C", wire.connect(step["host"], step["family"], step["port"], step["address"])
+            ),
+        )
 
     def _do_helo(self, step):
         self._session_macros.update(step.get("macros", {}))
@@ -210,7 +239,9 @@ class MilterPeer:
         value = step["value"]
         if not self.negotiated.leading_space() and value.startswith(" "):
             value = value[1:]
-        self._refuse("header", self._command("L", wire.packet("L", wire.strings(step["name"], value))))
+        self._refuse(
+            "header", self._command("L", wire.packet("L", wire.strings(step["name"], value)))
+        )
 
     def _do_eoh(self, step):
         if not self.negotiated.sends("N"):
@@ -226,7 +257,7 @@ class MilterPeer:
             if self._skip_body or self._failed or not self.negotiated.sends("B"):
                 return
             self._content_macros("B")
-            chunk = whole[at:at + step.get("chunk", wire.CHUNK)]
+            chunk = whole[at : at + step.get("chunk", wire.CHUNK)]
             reply = self._command("B", wire.packet("B", chunk))
             self._skip_body = reply is not None and reply[0] == wire.SKIP
             self._refuse("body", reply)
@@ -272,16 +303,30 @@ class MilterPeer:
         self.close()
 
 
-def message_steps(recipients=("<bob@lab.test>",), body="hello\r\n", headers=(("Subject", " x"),), **extra):
-    """The steps of a whole session with one message, Postfix's way; `extra`: connect, helo, sender, macros."""
+def message_steps(
+    recipients=("<bob@lab.test>",), body="hello\r\n", headers=(("Subject", " x"),), **extra
+):
+    """The steps of a whole session with one message, Postfix's way; `extra`: connect, helo,
+    sender, macros.
+    """
     macros = extra.get("macros", {"i": "4CC63A76085"})
-    connect = {"op": "connect", "host": "client.example.net", "family": "4", "port": 4711,
-               "address": "192.0.2.9", "macros": {"j": "mx.lab.test", "{daemon_name}": "mx.lab.test"}}
+    connect = {
+        "op": "connect",
+        "host": "client.example.net",
+        "family": "4",
+        "port": 4711,
+        "address": "192.0.2.9",
+        "macros": {"j": "mx.lab.test", "{daemon_name}": "mx.lab.test"},
+    }
     return [
         {**connect, **extra.get("connect", {})},
         {"op": "helo", "args": [extra.get("helo", "client.example.net")], "macros": {}},
-        *transaction_steps(recipients, body, headers, extra.get("sender", "<alice@example.net>"), macros),
-        {"op": "abort"}, {"op": "quit"}]
+        *transaction_steps(
+            recipients, body, headers, extra.get("sender", "<alice@example.net>"), macros
+        ),
+        {"op": "abort"},
+        {"op": "quit"},
+    ]
 
 
 def transaction_steps(recipients, body, headers, sender="<alice@example.net>", macros=None):
@@ -294,4 +339,5 @@ def transaction_steps(recipients, body, headers, sender="<alice@example.net>", m
         *({"op": "header", "name": name, "value": value} for name, value in headers),
         {"op": "eoh", "macros": {}},
         *([{"op": "body", "data": body}] if body else []),
-        {"op": "eom", "macros": {}}]
+        {"op": "eom", "macros": {}},
+    ]

@@ -79,15 +79,18 @@ class SessionTest(ScriptedTest):
         peer.play(begin())
         steps = transaction_steps(["<bob@lab.test>"], "hello\r\n", [("Subject", " x")])
         at = [step["op"] for step in steps].index("data")
-        peer.play(steps[:at + 1])
-        self.assertEqual(peer.play([steps[at], *steps[at + 1:]])[-1].verdict, ("continue",))
+        peer.play(steps[: at + 1])
+        self.assertEqual(peer.play([steps[at], *steps[at + 1 :]])[-1].verdict, ("continue",))
 
     @only_millrace(SILENT)
     def test_unknown_command_in_a_message_is_answered_where_asked_for(self):
         peer = self.peer(protocol=0, version=3)
         peer.play(begin())
-        steps = [step for step in transaction_steps(["<bob@lab.test>"], "hello\r\n", [("Subject", " x")])
-                 if step["op"] != "data"]
+        steps = [
+            step
+            for step in transaction_steps(["<bob@lab.test>"], "hello\r\n", [("Subject", " x")])
+            if step["op"] != "data"
+        ]
         peer.play([*steps[:2], {"op": "unknown", "line": "FOO"}])
         self.assertEqual(peer.play(steps[2:])[-1].verdict, ("continue",))
 
@@ -190,6 +193,7 @@ class ChunkingTest(ScriptedTest):
         def dribble(packets):
             for octet in packets:
                 peer._connection.sendall(bytes([octet]))
+
         peer.send = dribble
         self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
         self.assertTrue(used.scanner.requests[-1].email.endswith(b"Subject: x\n\nhello\n"))

@@ -1,4 +1,5 @@
-"""Packets of the MILTER protocol as the mail server's side needs them, and what the filter's replies mean.
+"""Packets of the MILTER protocol as the mail server's side needs them, and what the filter's
+replies mean.
 
     packet = length (u32, big endian, of the rest)  command (1 octet)  payload
 
@@ -46,7 +47,9 @@ def offer(version=VERSION, actions=ACTIONS_OFFERED, protocol=PROTOCOL_OFFERED):
 
 
 def macros(letter, pairs):
-    return packet("D", letter.encode() + strings(*(text for pair in pairs.items() for text in pair)))
+    return packet(
+        "D", letter.encode() + strings(*(text for pair in pairs.items() for text in pair))
+    )
 
 
 def connect(host, family, port=0, address=""):
@@ -59,7 +62,8 @@ def connect(host, family, port=0, address=""):
 
 @dataclass
 class Negotiated:
-    """The filter's answer to the offer; `lists` maps a stage number to the macro names asked for."""
+    """The filter's answer to the offer; `lists`: stage number to the macro names asked for."""
+
     version: int
     actions: int
     protocol: int
@@ -100,8 +104,8 @@ def read_packet(file):
 def effect(command, payload, leading_space):
     """What a reply at end of message does, the same for every way to say it.
 
-    Fields are given whole, as they will stand in the message: "Name: value".  A reply text is given as the
-    client will see it ("%%" is one "%").
+    Fields are given whole, as they will stand in the message: "Name: value". A reply text is given
+    as the client will see it ("%%" is one "%").
     """
     text = payload.decode("latin-1")
     space = "" if leading_space else " "
@@ -126,4 +130,8 @@ def effect(command, payload, leading_space):
         # printf's view of the text, as Postfix has it: a lone "%" is dropped.
         pieces = text.rstrip("\0").split("%%")
         return ("reply", "%".join(piece.replace("%", "") for piece in pieces))
-    return ({"c": "continue", "a": "accept", "r": "reject", "t": "tempfail", "d": "discard"}.get(command, command),)
+    return (
+        {"c": "continue", "a": "accept", "r": "reject", "t": "tempfail", "d": "discard"}.get(
+            command, command
+        ),
+    )

@@ -1,7 +1,8 @@
 """The policy banks of the published set-up guide, each proved by amavisd's own log line.
 
-amavisd writes the banks that it loaded after the verdict: "Passed CLEAN {AcceptedInbound}, AM.PDP-SOCK
-[address] ...", joined by slashes in the order of loading; LOCAL follows when the mail is originating.
+amavisd writes the banks that it loaded after the verdict: "Passed CLEAN {AcceptedInbound},
+AM.PDP-SOCK [address] ...", joined by slashes in the order of loading; LOCAL follows when the mail
+is originating.
 """
 
 import re
@@ -22,24 +23,34 @@ class PolicyBankTest(unittest.TestCase):
         return re.search(r"\{[^}]*\}, (.*?) ?\[", line).group(1)
 
     def test_milter_socket_bank_for_foreign_mail(self):
-        banks = self.banks_of(message(), stack().port(), xclient={"addr": "192.0.2.7", "name": "x.example.net"})
+        banks = self.banks_of(
+            message(), stack().port(), xclient={"addr": "192.0.2.7", "name": "x.example.net"}
+        )
         self.assertEqual(banks, SOCK)
 
     def test_internal_mta_bank_by_client_address(self):
-        banks = self.banks_of(message(), stack().port(), xclient={"addr": "10.9.9.5", "name": "int.lab.test"})
+        banks = self.banks_of(
+            message(), stack().port(), xclient={"addr": "10.9.9.5", "name": "int.lab.test"}
+        )
         self.assertEqual(banks, f"{SOCK}/INT-MTA LOCAL")
 
     def test_client_address_excluded_from_the_internal_network_gets_the_plain_bank(self):
-        banks = self.banks_of(message(), stack().port(), xclient={"addr": "10.9.9.1", "name": "mx.lab.test"})
+        banks = self.banks_of(
+            message(), stack().port(), xclient={"addr": "10.9.9.1", "name": "mx.lab.test"}
+        )
         self.assertEqual(banks, SOCK)
 
     def test_discard_bank_by_client_address_changes_the_verdict(self):
         sent = message("virus", EICAR + b"\r\n")
-        banks = self.banks_of(sent, stack().port(), xclient={"addr": "10.8.0.5", "name": "d.example.net"})
+        banks = self.banks_of(
+            sent, stack().port(), xclient={"addr": "10.8.0.5", "name": "d.example.net"}
+        )
         self.assertEqual(banks, f"{SOCK}/DISCARD")
 
     def test_daemon_name_is_a_bank_with_B(self):
-        self.assertEqual(self.banks_of(message(), stack().port("banks")), f"{SOCK}/ORIGINATING LOCAL")
+        self.assertEqual(
+            self.banks_of(message(), stack().port("banks")), f"{SOCK}/ORIGINATING LOCAL"
+        )
 
     def test_daemon_name_is_no_bank_without_B(self):
         self.assertEqual(self.banks_of(message(), stack().port("main_named")), SOCK)
@@ -62,10 +73,14 @@ class PolicyBankTest(unittest.TestCase):
     def test_submission_goes_after_the_queue_through_the_port_of_amavisd(self):
         stack().port()
         sent = message(sender="bob@lab.test")
-        reply = send_message(stack().postfix.submission_port, sent, ["dave@example.org"], sender="bob@lab.test")
+        reply = send_message(
+            stack().postfix.submission_port, sent, ["dave@example.org"], sender="bob@lab.test"
+        )
         self.assertEqual(reply.code, 250, reply)
         line = stack().amavisd.verdict_line(sent.message_id)
-        self.assertRegex(line, r"^Passed CLEAN \{RelayedOutbound\}, ORIGINATING LOCAL \[127\.0\.0\.1\]")
+        self.assertRegex(
+            line, r"^Passed CLEAN \{RelayedOutbound\}, ORIGINATING LOCAL \[127\.0\.0\.1\]"
+        )
         delivered = stack().sink.wait_for(sent.message_id)
         self.assertEqual(delivered.recipients, [b"dave@example.org"])
 

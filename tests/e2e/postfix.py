@@ -1,10 +1,9 @@
 """Postfix as an instance of the tests' own: one configuration, a listener for each milter socket.
 
-Listeners are named; each has a port of its own and the milter socket `run/NAME.sock`, so a daemon can be
-started for it later, or never (then Postfix sees a dead milter).
+Listeners are named; each has a port of its own and the milter socket `run/NAME.sock`, so a daemon
+can be started for it later, or never (then Postfix sees a dead milter).
 """
 
-import pathlib
 import re
 import subprocess
 
@@ -15,7 +14,9 @@ MASTER = "/usr/lib/postfix/sbin/master"
 
 
 class Postfix:
-    """`listeners` maps a name to extra smtpd options; `milter_sockets` maps it to the milter's socket path."""
+    """`listeners` maps a name to extra smtpd options; `milter_sockets` maps it to the milter's
+    socket path.
+    """
 
     def __init__(self, lab, sink_port, originating_port_of, listeners, milter_sockets):
         self.base = lab.directory("postfix")
@@ -44,19 +45,36 @@ class Postfix:
 
     def start(self):
         config = self.base / "config"
-        (config / "main.cf").write_text(fill("main.cf.in", {"DIR": self.base, "PORT_SINK": self._sink_port}))
-        (config / "master.cf").write_text(fill("master.cf.in", {
-            "LISTENERS": self._listener_lines(), "PORT_SUBMISSION": self.submission_port,
-            "PORT_REINJECT": self.reinject_port, "PORT_ORIGINATING": self._originating_port_of()}))
+        (config / "main.cf").write_text(
+            fill("main.cf.in", {"DIR": self.base, "PORT_SINK": self._sink_port})
+        )
+        (config / "master.cf").write_text(
+            fill(
+                "master.cf.in",
+                {
+                    "LISTENERS": self._listener_lines(),
+                    "PORT_SUBMISSION": self.submission_port,
+                    "PORT_REINJECT": self.reinject_port,
+                    "PORT_ORIGINATING": self._originating_port_of(),
+                },
+            )
+        )
         self._lab.on_close(self.stop)
         self._run("start")
         return self
 
     def _run(self, *arguments):
-        done = subprocess.run(["/usr/sbin/postfix", "-c", str(self.base / "config"), *arguments],
-                              capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(
+            ["/usr/sbin/postfix", "-c", str(self.base / "config"), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         if done.returncode:
-            raise HarnessError(f"postfix {arguments}: {done.stdout}{done.stderr}{self.log()[-2000:]}")
+            raise HarnessError(
+                f"postfix {arguments}: {done.stdout}{done.stderr}{self.log()[-2000:]}"
+            )
 
     def stop(self):
         pid_file = self.base / "spool" / "pid" / "master.pid"
@@ -68,9 +86,13 @@ class Postfix:
 
     def wait_until_gone_from_queue(self, queue_id):
         """Waits until Postfix has delivered all copies (qmgr's "removed")."""
-        wait_until(lambda: f" {queue_id}: removed" in self.log(),
-                   f"queue id {queue_id} to leave the queue\n{self.log()[-2000:]}")
+        wait_until(
+            lambda: f" {queue_id}: removed" in self.log(),
+            f"queue id {queue_id} to leave the queue\n{self.log()[-2000:]}",
+        )
 
     def wait_for_log(self, pattern):
-        return wait_until(lambda: re.search(pattern, self.log()),
-                          f"Postfix to log {pattern!r}\n{self.log()[-2000:]}")
+        return wait_until(
+            lambda: re.search(pattern, self.log()),
+            f"Postfix to log {pattern!r}\n{self.log()[-2000:]}",
+        )

@@ -1,4 +1,6 @@
-"""Mail from a real Postfix through the daemon to a real amavisd: delivered, rejected, edited, discarded."""
+"""Mail from a real Postfix through the daemon to a real amavisd: delivered, rejected, edited,
+discarded.
+"""
 
 import re
 import unittest
@@ -17,7 +19,9 @@ class CleanMailTest(unittest.TestCase):
         delivered = stack().sink.wait_for(sent.message_id)
         self.assertEqual(delivered.values("X-Virus-Scanned"), ["lab amavisd"])
         self.assertEqual(delivered.values("X-Spam-Flag"), ["NO"])
-        self.assertTrue(delivered.values("X-Spam-Status")[0].startswith("No, score="), delivered.fields)
+        self.assertTrue(
+            delivered.values("X-Spam-Status")[0].startswith("No, score="), delivered.fields
+        )
         self.assertEqual(delivered.body, b"hello\r\n")
 
     def test_gets_new_fields_on_top_in_the_order_of_amavisd_with_one_space(self):
@@ -25,8 +29,16 @@ class CleanMailTest(unittest.TestCase):
         send_message(stack().port(), sent)
         delivered = stack().sink.wait_for(sent.message_id)
         names = [name for name, _ in delivered.fields]
-        self.assertEqual(names[:5], [b"X-Virus-Scanned", b"X-Spam-Flag", b"X-Spam-Score", b"X-Spam-Level",
-                                     b"X-Spam-Status"])
+        self.assertEqual(
+            names[:5],
+            [
+                b"X-Virus-Scanned",
+                b"X-Spam-Flag",
+                b"X-Spam-Score",
+                b"X-Spam-Level",
+                b"X-Spam-Status",
+            ],
+        )
         self.assertEqual(names[5], b"Received")
         self.assertEqual(delivered.fields[0][1], b" lab amavisd")
 
@@ -48,21 +60,31 @@ class RejectTest(unittest.TestCase):
         self.assertEqual(stack().sink.find(sent.message_id), [])
 
     def test_eicar_is_rejected_in_the_session_with_the_text_of_amavisd(self):
-        self.assert_rejected(message("virus", EICAR + b"\r\n"),
-                             r"^5\.7\.0 Reject, id=\d+-\d+ - INFECTED: Eicar-Signature$")
+        self.assert_rejected(
+            message("virus", EICAR + b"\r\n"),
+            r"^5\.7\.0 Reject, id=\d+-\d+ - INFECTED: Eicar-Signature$",
+        )
 
     def test_gtube_is_rejected_in_the_session_with_the_text_of_amavisd(self):
-        self.assert_rejected(message("spam", GTUBE + b"\r\n"), r"^5\.7\.0 Reject, id=\d+-\d+ - spam$")
+        self.assert_rejected(
+            message("spam", GTUBE + b"\r\n"), r"^5\.7\.0 Reject, id=\d+-\d+ - spam$"
+        )
 
     def test_banned_attachment_is_rejected(self):
         header = b'MIME-Version: 1.0\r\nContent-Type: application/octet-stream; name="run.exe"\r\n'
-        self.assert_rejected(message("banned", b"MZ\r\n", header), r"^5\.7\.0 Reject, id=\d+-\d+ - BANNED: ")
+        self.assert_rejected(
+            message("banned", b"MZ\r\n", header), r"^5\.7\.0 Reject, id=\d+-\d+ - BANNED: "
+        )
 
     def test_eicar_in_a_base64_part_is_rejected(self):
         import base64
-        body = (b"--b\r\nContent-Type: text/plain\r\n\r\nsee file\r\n--b\r\n"
-                b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-                + base64.b64encode(EICAR) + b"\r\n--b--\r\n")
+
+        body = (
+            b"--b\r\nContent-Type: text/plain\r\n\r\nsee file\r\n--b\r\n"
+            b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + base64.b64encode(EICAR)
+            + b"\r\n--b--\r\n"
+        )
         header = b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n'
         self.assert_rejected(message("virus", body, header), r"INFECTED: Eicar-Signature$")
 
@@ -82,8 +104,9 @@ class TagTest(unittest.TestCase):
         send_message(stack().port(), sent, ["tag@lab.test"])
         delivered = stack().sink.wait_for(sent.message_id)
         self.assertEqual(delivered.values("Subject"), ["***SPAM*** buy now"])
-        self.assertEqual(delivered.spellings("Subject"),
-                         ["subject" if stack().is_incumbent else "SubJect"])
+        self.assertEqual(
+            delivered.spellings("Subject"), ["subject" if stack().is_incumbent else "SubJect"]
+        )
 
 
 class PartialDeliveryTest(unittest.TestCase):
@@ -92,15 +115,22 @@ class PartialDeliveryTest(unittest.TestCase):
         reply = send_message(stack().port(), sent, recipients, sender=sender, parameters=parameters)
         self.assertEqual(reply.code, 250, reply)
         stack().postfix.wait_until_gone_from_queue(reply.queue_id())
-        got = [recipient for copy in stack().sink.find(sent.message_id) for recipient in copy.recipients]
+        got = [
+            recipient
+            for copy in stack().sink.find(sent.message_id)
+            for recipient in copy.recipients
+        ]
         return sorted(got)
 
     def test_rejected_recipient_gets_no_copy_and_the_other_does(self):
-        self.assertEqual(self.deliver_spam(["bob@lab.test", "tag@lab.test"]), [b"tag+spam@lab.test"])
+        self.assertEqual(
+            self.deliver_spam(["bob@lab.test", "tag@lab.test"]), [b"tag+spam@lab.test"]
+        )
 
     def test_rejected_smtputf8_recipient_gets_no_copy(self):
         got = self.deliver_spam(["žofie@lab.test", "tag@lab.test"], parameters=" SMTPUTF8")
-        # The incumbent sends amavisd other octets, so amavisd's answer names nobody: the spam is delivered.
+        # The incumbent sends amavisd other octets, so amavisd's answer names nobody: the spam is
+        # delivered.
         leaked = ["žofie@lab.test".encode()] if stack().is_incumbent else []
         self.assertEqual(got, [b"tag+spam@lab.test", *leaked])
 
@@ -108,7 +138,9 @@ class PartialDeliveryTest(unittest.TestCase):
 class DiscardTest(unittest.TestCase):
     def test_client_sees_success_and_nothing_is_delivered(self):
         sent = message("virus", EICAR + b"\r\n")
-        reply = send_message(stack().port(), sent, xclient={"addr": "10.8.0.5", "name": "d.example.net"})
+        reply = send_message(
+            stack().port(), sent, xclient={"addr": "10.8.0.5", "name": "d.example.net"}
+        )
         self.assertEqual(reply.code, 250, reply)
         stack().postfix.wait_for_log(rf"{reply.queue_id()}: milter-discard: END-OF-MESSAGE")
         self.assertIn("Blocked INFECTED", stack().amavisd.verdict_line(sent.message_id))
@@ -141,8 +173,12 @@ class FailureTest(unittest.TestCase):
 class SessionTest(unittest.TestCase):
     def test_messages_of_one_session_get_their_own_verdicts(self):
         clean, virus, spam, tagged, last = (
-            message("one"), message("two", EICAR + b"\r\n"), message("three", GTUBE + b"\r\n"),
-            message("four", GTUBE + b"\r\n"), message("five"))
+            message("one"),
+            message("two", EICAR + b"\r\n"),
+            message("three", GTUBE + b"\r\n"),
+            message("four", GTUBE + b"\r\n"),
+            message("five"),
+        )
         with SmtpClient(stack().port()) as client:
             self.assertEqual(client.deliver(clean).code, 250)
             self.assertIn("INFECTED", client.deliver(virus).text)
@@ -163,8 +199,12 @@ class SessionTest(unittest.TestCase):
             client.command("EHLO again.example.net")
             self.assertEqual(client.deliver(sent).code, 250)
         delivered = stack().sink.wait_for(sent.message_id)
-        self.assertEqual((delivered.sender, delivered.recipients), (b"alice@example.net", [b"bob@lab.test"]))
-        self.assertIn("<alice@example.net> -> <bob@lab.test>", stack().amavisd.verdict_line(sent.message_id))
+        self.assertEqual(
+            (delivered.sender, delivered.recipients), (b"alice@example.net", [b"bob@lab.test"])
+        )
+        self.assertIn(
+            "<alice@example.net> -> <bob@lab.test>", stack().amavisd.verdict_line(sent.message_id)
+        )
 
     def test_recipient_that_postfix_refused_is_not_told_to_amavisd(self):
         sent = message()
@@ -180,7 +220,11 @@ class SessionTest(unittest.TestCase):
         reply = send_message(stack().port(), sent, recipients)
         self.assertEqual(reply.code, 250, reply)
         stack().postfix.wait_until_gone_from_queue(reply.queue_id())
-        got = [recipient.decode() for copy in stack().sink.find(sent.message_id) for recipient in copy.recipients]
+        got = [
+            recipient.decode()
+            for copy in stack().sink.find(sent.message_id)
+            for recipient in copy.recipients
+        ]
         self.assertEqual(sorted(got), sorted(recipients))
 
     def test_null_sender(self):
@@ -198,18 +242,29 @@ class ContentTest(unittest.TestCase):
         self.assertEqual(reply.code, 250, reply)
         self.assertEqual(stack().sink.wait_for(sent.message_id).body, body)
         # amavisd counts what it read, with a CR for each line end.
-        size = int(re.search(r" size: (\d+)", stack().amavisd.verdict_line(sent.message_id)).group(1))
+        size = int(
+            re.search(r" size: (\d+)", stack().amavisd.verdict_line(sent.message_id)).group(1)
+        )
         self.assertGreaterEqual(size, len(sent.data))
         self.assertLess(size, len(sent.data) + 1000)
 
     def test_eicar_at_the_end_of_five_megabytes_is_found(self):
-        sent = message("large", b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * 67000 + EICAR + b"\r\n")
+        sent = message(
+            "large", b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * 67000 + EICAR + b"\r\n"
+        )
         reply = send_message(stack().port(), sent)
         self.assertIn("INFECTED: Eicar-Signature", reply.text)
 
     def test_eight_bit_text_dots_and_odd_lines_arrive_unchanged(self):
-        body = "žluťoučký kůň\r\n".encode() + b".\r\n..\r\n.dot\r\n\r\n" + b"z" * 900 + b"\r\n \r\nlast\r\n"
-        sent = message("eight bit", body, b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n")
+        body = (
+            "žluťoučký kůň\r\n".encode()
+            + b".\r\n..\r\n.dot\r\n\r\n"
+            + b"z" * 900
+            + b"\r\n \r\nlast\r\n"
+        )
+        sent = message(
+            "eight bit", body, b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        )
         self.assertEqual(send_message(stack().port(), sent, parameters=" BODY=8BITMIME").code, 250)
         self.assertEqual(stack().sink.wait_for(sent.message_id).body, body)
 
@@ -217,8 +272,9 @@ class ContentTest(unittest.TestCase):
 class Ipv6ClientTest(unittest.TestCase):
     def test_address_reaches_amavisd(self):
         sent = message()
-        reply = send_message(stack().port(), sent,
-                             xclient={"addr": f"IPV6:{CLIENT_V6}", "name": "six.example.net"})
+        reply = send_message(
+            stack().port(), sent, xclient={"addr": f"IPV6:{CLIENT_V6}", "name": "six.example.net"}
+        )
         self.assertEqual(reply.code, 250, reply)
         stack().sink.wait_for(sent.message_id)
         self.assertIn(f"[{CLIENT_V6}]", stack().amavisd.verdict_line(sent.message_id))

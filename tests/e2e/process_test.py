@@ -20,7 +20,9 @@ END_S = 10
 
 def start(label, scanner, flags=(), **arguments):
     lab = stack().lab
-    return stack().daemon_class(lab, label, scanner, lab.directory("work") / label, flags, **arguments)
+    return stack().daemon_class(
+        lab, label, scanner, lab.directory("work") / label, flags, **arguments
+    )
 
 
 def files_below(folder):
@@ -46,8 +48,13 @@ class SocketFormsTest(unittest.TestCase):
     def test_every_form_of_the_scanner_socket_of_the_manual_works(self):
         unix = Scanner(stack().lab, "forms", lambda request: [reply()])
         tcp = Scanner(stack().lab, "forms-tcp", lambda request: [reply()], tcp=True)
-        forms = (f"{unix.path}", f"unix:{unix.path}", f"local:{unix.path}",
-                 f"inet:{tcp.port}@127.0.0.1", f"inet:{tcp.port}@localhost")
+        forms = (
+            f"{unix.path}",
+            f"unix:{unix.path}",
+            f"local:{unix.path}",
+            f"inet:{tcp.port}@127.0.0.1",
+            f"inet:{tcp.port}@localhost",
+        )
         for number, form in enumerate(forms):
             with self.subTest(form=form.partition(":")[0] or "path"):
                 daemon = start(f"forms-{number}", form)
@@ -77,10 +84,21 @@ class StartTest(unittest.TestCase):
         lab = stack().lab
         work = lab.directory(f"work/{label}", mode, USER)
         daemon_class = stack().daemon_class
-        command = daemon_class.command_for(lab.directory("run") / f"{label}.sock", None, "/nonexistent", work)
+        command = daemon_class.command_for(
+            lab.directory("run") / f"{label}.sock", None, "/nonexistent", work
+        )
         user = pwd.getpwnam(USER)
-        return subprocess.run([*command, *flags], capture_output=True, text=True, timeout=60, check=False,
-                              user=user.pw_uid, group=user.pw_gid, extra_groups=[], cwd="/")
+        return subprocess.run(
+            [*command, *flags],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            user=user.pw_uid,
+            group=user.pw_gid,
+            extra_groups=[],
+            cwd="/",
+        )
 
     def test_world_accessible_working_directory_is_refused(self):
         done = self.run_once("world", mode=0o755)
@@ -90,9 +108,13 @@ class StartTest(unittest.TestCase):
         for flags, of_incumbent in ((["-Z"], 0), (["-D", "nobody"], 64), (["-d", "ten"], 64)):
             with self.subTest(flags=flags):
                 done = self.run_once("usage", *flags)
-                self.assertEqual(done.returncode, of_incumbent if stack().is_incumbent else 64, done)
+                self.assertEqual(
+                    done.returncode, of_incumbent if stack().is_incumbent else 64, done
+                )
                 # The incumbent tells the usage on its standard output.
-                self.assertIn("usage", (done.stdout if stack().is_incumbent else done.stderr).lower())
+                self.assertIn(
+                    "usage", (done.stdout if stack().is_incumbent else done.stderr).lower()
+                )
 
     def test_version_flag(self):
         done = self.run_once("version", "-v")
@@ -102,7 +124,9 @@ class StartTest(unittest.TestCase):
     def test_pid_file_names_the_process(self):
         scanner = Scanner(stack().lab, "pid", lambda request: [reply()])
         daemon = start("pid", scanner.path)
-        wait_until(lambda: daemon.pid_file.exists() and daemon.pid_file.read_text().strip(), "the pid file")
+        wait_until(
+            lambda: daemon.pid_file.exists() and daemon.pid_file.read_text().strip(), "the pid file"
+        )
         self.assertEqual(int(daemon.pid_file.read_text()), daemon.pid)
 
     def test_socket_left_by_a_killed_instance_is_replaced(self):
@@ -147,6 +171,7 @@ class Hold:
             self._arrived.set()
             self._release.wait(60)
             return [reply()]
+
         pair.scanner.answer = answer
         self._peer = pair.peer()
         self._thread = threading.Thread(target=self._play, args=(body,), daemon=True)
@@ -214,7 +239,9 @@ class SpoolTest(unittest.TestCase):
         marker = b"marker-of-one-message"
         with pair.peer() as peer:
             peer.play(message_steps(body=marker.decode() + "\r\n"))
-        wait_until(lambda: not contains(pair.daemon.work_dir, marker), "the message to leave the spool", 30)
+        wait_until(
+            lambda: not contains(pair.daemon.work_dir, marker), "the message to leave the spool", 30
+        )
 
     @only_millrace("keeps the spooled message until the next one or the end of the session")
     def test_message_is_found_nowhere_in_the_spool_after_its_verdict(self):
@@ -223,7 +250,11 @@ class SpoolTest(unittest.TestCase):
         marker = b"marker-of-one-message"
         with pair.peer() as peer:
             peer.play(message_steps(body=marker.decode() + "\r\n")[:-1])
-            wait_until(lambda: not contains(pair.daemon.work_dir, marker), "the message to leave the spool", 30)
+            wait_until(
+                lambda: not contains(pair.daemon.work_dir, marker),
+                "the message to leave the spool",
+                30,
+            )
 
     def test_scanner_may_read_message_and_write_beside_it_as_its_user(self):
         pair = Pair("modes")
@@ -231,8 +262,14 @@ class SpoolTest(unittest.TestCase):
 
         def look(request):
             folder = request.value("tempdir")
-            seen.append((os.stat(folder).st_mode & 0o777, os.stat(request.value("mail_file")).st_mode & 0o777))
+            seen.append(
+                (
+                    os.stat(folder).st_mode & 0o777,
+                    os.stat(request.value("mail_file")).st_mode & 0o777,
+                )
+            )
             return [reply()]
+
         pair.scanner.answer = look
         with pair.peer() as peer:
             peer.play(message_steps())
@@ -253,16 +290,23 @@ class SpoolTest(unittest.TestCase):
             for made in (parts, part):  # as if amavisd, which runs as this user, had made them
                 shutil.chown(made, USER, USER)
             return [reply()]
+
         pair.scanner.answer = litter
         with pair.peer() as peer:
             self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
-        wait_until(lambda: not contains(pair.daemon.work_dir, b"marker-of-a-part"), "the parts to be removed", 30)
+        wait_until(
+            lambda: not contains(pair.daemon.work_dir, b"marker-of-a-part"),
+            "the parts to be removed",
+            30,
+        )
 
 
 class CapacityTest(unittest.TestCase):
     SESSIONS = 1200
 
-    @only_millrace("uses select(), so descriptors from 1024 on fail; and it needs a thread for each session")
+    @only_millrace(
+        "uses select(), so descriptors from 1024 on fail; and it needs a thread for each session"
+    )
     def test_1200_messages_in_the_scanner_at_once_all_get_their_verdict(self):
         pair = Pair("capacity")
         release, all_in = threading.Event(), threading.Semaphore(0)
@@ -271,6 +315,7 @@ class CapacityTest(unittest.TestCase):
             all_in.release()
             release.wait(120)
             return [reply()]
+
         pair.scanner.answer = hold
         peers = []
         try:

@@ -1,11 +1,12 @@
 """Processes, ports and waiting for the end-to-end tests.
 
-Every program that a test needs runs as an instance of the test's own: on ports and sockets below one
-temporary directory, as a child in a session of its own, and it is stopped whatever happens
-(`Lab.close` runs at exit, on failure and on Ctrl-C or SIGTERM).  Nothing is ever found or killed by name.
+Every program that a test needs runs as an instance of the test's own: on ports and sockets below
+one temporary directory, as a child in a session of its own, and it is stopped whatever happens
+(`Lab.close` runs at exit, on failure and on Ctrl-C or SIGTERM). Nothing is ever found or killed by
+name.
 
-Waiting is by polling for a condition with a generous deadline; a deadline that passes is a failure that
-names what was waited for, never a measurement.
+Waiting is by polling for a condition with a generous deadline; a deadline that passes is a failure
+that names what was waited for, never a measurement.
 """
 
 import atexit
@@ -32,7 +33,9 @@ class HarnessError(Exception):
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
-    """Returns the first true value of `condition()`; raises HarnessError naming `what` after the deadline."""
+    """Returns the first true value of `condition()`; raises HarnessError naming `what` after the
+    deadline.
+    """
     end = time.monotonic() + deadline_s
     while True:
         value = condition()
@@ -71,28 +74,37 @@ class Ports:
 
 
 class Child:
-    """One program started by the tests, its output kept in a file, stopped with its whole session."""
+    """One program started by the tests: output kept in a file, stopped with its whole session."""
 
     def __init__(self, name, argv, log_path, **popen_arguments):
         self.name = name
         self.log_path = pathlib.Path(log_path)
         self._log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            [str(part) for part in argv], stdin=subprocess.DEVNULL, stdout=self._log,
-            stderr=subprocess.STDOUT, start_new_session=True, **popen_arguments)
+            [str(part) for part in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **popen_arguments,
+        )
 
     def output(self):
         return self.log_path.read_text(errors="replace")
 
     def require_running(self):
         if self.process.poll() is not None:
-            raise HarnessError(f"{self.name} ended with {self.process.returncode}:\n{self.output()[-3000:]}")
+            raise HarnessError(
+                f"{self.name} ended with {self.process.returncode}:\n{self.output()[-3000:]}"
+            )
 
     def wait_until_accepting(self, address):
         """Waits until a connection to `address` (path or (host, port)) is accepted."""
+
         def connects():
             self.require_running()
             return can_connect(address)
+
         wait_until(connects, f"{self.name} to listen on {address}\n{self.output()[-2000:]}")
 
     def stop(self, patience_s=STOP_S):
@@ -146,7 +158,9 @@ class Lab:
         return path
 
     def on_close(self, closer, ask=None):
-        """`closer()` is called once when the lab closes, later ones first; every `ask()` before all of them."""
+        """`closer()` is called once when the lab closes, later ones first; every `ask()` before
+        all of them.
+        """
         self._closers.append(closer)
         if ask:
             self._askers.append(ask)

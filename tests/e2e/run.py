@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 """Runs the end-to-end tests: real Postfix, Sendmail and amavisd-new around the daemon under test.
 
-    tests/e2e/run.py --bin-dir build/release/bin              the daemon is millrace
-    tests/e2e/run.py --daemon amavisd-milter                  the daemon is Debian's amavisd-milter
-    tests/e2e/run.py --bin-dir DIR -k policy                  only tests whose name contains "policy"
+    tests/e2e/run.py --bin-dir build/release/bin      the daemon is millrace
+    tests/e2e/run.py --daemon amavisd-milter          the daemon is Debian's amavisd-milter
+    tests/e2e/run.py --bin-dir DIR -k policy          only tests whose name contains "policy"
 
-Needs root, and the packages of packages.txt.  Prints each test with its time, ends with "N passed, N failed";
-the exit status is not 0 when a test failed or when none ran.
+Needs root, and the packages of packages.txt. Prints each test with its time, ends with "N passed,
+N failed"; the exit status is not 0 when a test failed or when none ran.
 """
 
 import argparse
@@ -74,7 +74,9 @@ class Result(unittest.TestResult):
 
 def belongs(test, pattern):
     """Whether the test is part of this run (see scripted.only_millrace)."""
-    if stack.stack().is_incumbent and getattr(getattr(test, test._testMethodName), "only_millrace", False):
+    if stack.stack().is_incumbent and getattr(
+        getattr(test, test._testMethodName), "only_millrace", False
+    ):
         return False
     return pattern is None or pattern in test.id()
 
@@ -88,15 +90,24 @@ def selected(suite, pattern):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bin-dir", default=os.environ.get("MILLRACE_BIN_DIR"),
-                        help="folder with millrace's programs (default: $MILLRACE_BIN_DIR)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--bin-dir",
+        default=os.environ.get("MILLRACE_BIN_DIR"),
+        help="folder with millrace's programs (default: $MILLRACE_BIN_DIR)",
+    )
     parser.add_argument("--daemon", choices=sorted(daemon.BY_NAME), default="millrace")
     parser.add_argument("--io", choices=("auto", "uring", "epoll"), help="millrace's --io")
     parser.add_argument("-k", dest="pattern", help="only tests whose name contains this")
-    parser.add_argument("--cache", help="folder for the unpacked Sendmail (default: ~/.cache/millrace-e2e)")
+    parser.add_argument(
+        "--cache", help="folder for the unpacked Sendmail (default: ~/.cache/millrace-e2e)"
+    )
     parser.add_argument("--fetch-only", action="store_true", help="only fetch and unpack Sendmail")
-    parser.add_argument("--keep", action="store_true", help="keep the temporary directory with all logs")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the temporary directory with all logs"
+    )
     return parser.parse_args()
 
 
@@ -119,7 +130,8 @@ def main():
     began = time.monotonic()
     try:
         tests = unittest.TestSuite(
-            selected(unittest.defaultTestLoader.discover(str(HERE), "*_test.py"), arguments.pattern))
+            selected(unittest.defaultTestLoader.discover(str(HERE), "*_test.py"), arguments.pattern)
+        )
         tests.run(result)
     finally:
         running.lab.close()

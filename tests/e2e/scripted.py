@@ -1,11 +1,12 @@
 """What the tests with an emulated mail server and a scripted scanner share.
 
-`ScriptedTest.play` plays one message (or given steps) to a daemon whose scanner gives the answer that the test
-writes.  One daemon for each set of flags serves all tests of a run.
+`ScriptedTest.play` plays one message (or given steps) to a daemon whose scanner gives the answer
+that the test writes. One daemon for each set of flags serves all tests of a run.
 
-Where millrace is better on purpose, a test names both expectations with `self.expected(millrace=, incumbent=)`,
-or is marked `only_millrace(what the incumbent does)` when the incumbent's way cannot be waited for (it does not
-answer, crashes, or leaves things behind); such tests are not part of a run on the incumbent.
+Where millrace is better on purpose, a test names both expectations with `self.expected(millrace=,
+incumbent=)`, or is marked `only_millrace(what the incumbent does)` when the incumbent's way cannot
+be waited for (it does not answer, crashes, or leaves things behind); such tests are not part of a
+run on the incumbent.
 """
 
 import unittest
@@ -18,12 +19,15 @@ MALFUNCTION = ("reply", "451 4.6.0 Content scanner malfunction")
 
 
 def only_millrace(what_the_incumbent_does):
-    """Marks a test that the incumbent cannot be measured by; the runner leaves it out for the incumbent."""
+    """Marks a test that the incumbent cannot be measured by; the runner leaves it out for the
+    incumbent.
+    """
     assert what_the_incumbent_does
 
     def mark(test):
         test.only_millrace = True
         return test
+
     return mark
 
 
@@ -34,7 +38,12 @@ class Pair:
         lab = stack().lab
         self.scanner = None if scanner_stopped else Scanner(lab, label)
         self.daemon = stack().daemon_class(
-            lab, label, DEAD_SOCKET if scanner_stopped else self.scanner.path, lab.directory("work") / label, flags)
+            lab,
+            label,
+            DEAD_SOCKET if scanner_stopped else self.scanner.path,
+            lab.directory("work") / label,
+            flags,
+        )
 
     def answer(self, *actions):
         self.scanner.requests.clear()
@@ -85,4 +94,4 @@ class ScriptedTest(unittest.TestCase):
 
     def received(self):
         """The synthesized Received field, without its last line end."""
-        return self.requests[0].email[:-len(self.spooled()) - 1]
+        return self.requests[0].email[: -len(self.spooled()) - 1]

@@ -1,8 +1,8 @@
 """Debian's Sendmail as an instance of the tests' own, beside the installed Postfix.
 
-The packages of Sendmail and Postfix exclude each other, so Sendmail's are fetched with apt-get and unpacked
-below a cache folder (kept between runs); nothing of them is installed.  `fetch` needs a package mirror the
-first time only.
+The packages of Sendmail and Postfix exclude each other, so Sendmail's are fetched with apt-get and
+unpacked below a cache folder (kept between runs); nothing of them is installed. `fetch` needs a
+package mirror the first time only.
 """
 
 import os
@@ -13,8 +13,18 @@ import subprocess
 from amavisd import fill
 from processes import Child, HarnessError
 
-PACKAGES = ("sendmail-bin", "sendmail-base", "sendmail-cf", "libdb5.3", "libldap-2.5-0", "liblockfile1",
-            "libnsl2", "libsasl2-2", "libtirpc3", "libwrap0")
+PACKAGES = (
+    "sendmail-bin",
+    "sendmail-base",
+    "sendmail-cf",
+    "libdb5.3",
+    "libldap-2.5-0",
+    "liblockfile1",
+    "libnsl2",
+    "libsasl2-2",
+    "libtirpc3",
+    "libwrap0",
+)
 PROGRAM = "usr/libexec/sendmail/sendmail"
 COMPLETE = "complete"
 
@@ -33,8 +43,14 @@ def fetch(cache):
     archives = root / "archives"
     archives.mkdir(parents=True)
     # apt's unprivileged downloader may not enter the folder; as root it then downloads itself.
-    done = subprocess.run(["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES], cwd=archives,
-                          capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        ["apt-get", "-o", "APT::Sandbox::User=root", "download", *PACKAGES],
+        cwd=archives,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     if done.returncode:
         raise HarnessError(f"apt-get download {' '.join(PACKAGES)}: {done.stdout}{done.stderr}")
     for archive in archives.glob("*.deb"):
@@ -47,33 +63,69 @@ def fetch(cache):
 
 
 class Sendmail:
-    """A running Sendmail that listens on `port`, filters by `milter_socket` and relays all to the sink."""
+    """A running Sendmail that listens on `port`, filters by `milter_socket` and relays all to the
+    sink.
+    """
 
     def __init__(self, lab, cache, milter_socket, sink_port):
         root = fetch(cache)
         self.base = lab.directory("sendmail")
         # Sendmail refuses a queue that others may write to or read.
         lab.directory("sendmail/queue", 0o700)
-        for name, text in (("local-host-names", ""), ("helpfile", ""), ("statistics", ""),
-                           ("service.switch", "hosts\tfiles\naliases\tfiles\n")):
+        for name, text in (
+            ("local-host-names", ""),
+            ("helpfile", ""),
+            ("statistics", ""),
+            ("service.switch", "hosts\tfiles\naliases\tfiles\n"),
+        ):
             (self.base / name).write_text(text)
         self.port = lab.ports.take()
         macros = self.base / "sendmail.mc"
-        macros.write_text(fill("sendmail.mc.in", {
-            "CF": root / "usr/share/sendmail/cf", "DIR": self.base, "PORT": self.port, "SOCKET": milter_socket,
-            "PORT_SINK": sink_port}))
+        macros.write_text(
+            fill(
+                "sendmail.mc.in",
+                {
+                    "CF": root / "usr/share/sendmail/cf",
+                    "DIR": self.base,
+                    "PORT": self.port,
+                    "SOCKET": milter_socket,
+                    "PORT_SINK": sink_port,
+                },
+            )
+        )
         config = subprocess.run(
             ["m4", f"-D_CF_DIR_={root}/usr/share/sendmail/cf/", str(macros)],
-            capture_output=True, text=True, timeout=60, check=True).stdout
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
         (self.base / "sendmail.cf").write_text(config)
         (self.base / "sendmail.cf").chmod(0o644)
-        libraries = ":".join(str(path) for path in (
-            root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu"))
-        # A host name with a dot, in a namespace of its own: without one Sendmail waits a minute at start.
+        libraries = ":".join(
+            str(path) for path in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu")
+        )
+        # A host name with a dot, in a namespace of its own: without one Sendmail waits a minute at
+        # start.
         self._child = Child(
-            "sendmail", ["unshare", "--uts", "/bin/sh", "-c", 'hostname mx.lab.test && exec "$@"', "sh",
-                         root / PROGRAM, "-C", self.base / "sendmail.cf", "-bD",
-                         "-X", self.base / "traffic"],
-            self.base / "output", cwd=self.base, env={**os.environ, "LD_LIBRARY_PATH": libraries})
+            "sendmail",
+            [
+                "unshare",
+                "--uts",
+                "/bin/sh",
+                "-c",
+                'hostname mx.lab.test && exec "$@"',
+                "sh",
+                root / PROGRAM,
+                "-C",
+                self.base / "sendmail.cf",
+                "-bD",
+                "-X",
+                self.base / "traffic",
+            ],
+            self.base / "output",
+            cwd=self.base,
+            env={**os.environ, "LD_LIBRARY_PATH": libraries},
+        )
         lab.on_close(self._child.stop)
         self._child.wait_until_accepting(("127.0.0.1", self.port))

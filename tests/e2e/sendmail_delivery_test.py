@@ -14,8 +14,10 @@ class SendmailDeliveryTest(unittest.TestCase):
         delivered = stack().sink.wait_for(sent.message_id)
         self.assertEqual(delivered.values("X-Virus-Scanned"), ["lab amavisd"])
         self.assertEqual(delivered.values("X-Spam-Flag"), ["NO"])
-        self.assertEqual([value for name, value in delivered.fields if name == b"X-Virus-Scanned"],
-                         [b" lab amavisd"])
+        self.assertEqual(
+            [value for name, value in delivered.fields if name == b"X-Virus-Scanned"],
+            [b" lab amavisd"],
+        )
         self.assertEqual(delivered.body, b"hello\r\n")
 
     def test_queue_id_and_protocol_reach_amavisd(self):

@@ -1,8 +1,9 @@
 """The daemon under test beside the incumbent: every recorded transaction is played to both.
 
-Both get the same steps from the same emulated mail server and the same scanner's replies.  Requests, spooled
-octets and replies have to be equal but for the differences of `differences.py`, which are named and justified
-there.  The incumbent itself is held to what was recorded, so that a mistake of the emulation shows.
+Both get the same steps from the same emulated mail server and the same scanner's replies.
+Requests, spooled octets and replies have to be equal but for the differences of `differences.py`,
+which are named and justified there. The incumbent itself is held to what was recorded, so that a
+mistake of the emulation shows.
 """
 
 import re
@@ -25,7 +26,9 @@ def without_date(email):
 
 
 class Played:
-    """What a daemon made of a transaction: for every message the request, the spool and the effects."""
+    """What a daemon made of a transaction: for every message the request, the spool and the
+    effects.
+    """
 
     def __init__(self, requests, emails, outcomes):
         self.requests = requests
@@ -34,10 +37,14 @@ class Played:
 
 
 def comparable(request):
-    """The request's attributes without the path of its directory, which each daemon chooses itself."""
+    """The request's attributes without the path of its directory, which each daemon chooses
+    itself.
+    """
     folder = request.value("tempdir")
     assert request.value("mail_file") == f"{folder}/email.txt", request.attributes
-    return [(name, value) for name, value in request.attributes if name not in ("tempdir", "mail_file")]
+    return [
+        (name, value) for name, value in request.attributes if name not in ("tempdir", "mail_file")
+    ]
 
 
 class Bench:
@@ -54,13 +61,20 @@ class Bench:
             label = f"{self._class.name}-side-{len(self._pairs)}"
             scanner = None if stopped else Scanner(lab, label)
             self._pairs[key] = scanner, self._class(
-                lab, label, DEAD_SOCKET if stopped else scanner.path, lab.directory("side", 0o755) / label, flags)
+                lab,
+                label,
+                DEAD_SOCKET if stopped else scanner.path,
+                lab.directory("side", 0o755) / label,
+                flags,
+            )
         return self._pairs[key]
 
     def play(self, transaction, replies=None):
         """`replies`: the scanner's replies in order, by default the recorded ones."""
         scanner, running = self.pair(transaction["flags"], transaction["scanner_stopped"])
-        replies = list(replies or [scan["reply"].encode("latin-1") for scan in transaction["scans"]])
+        replies = list(
+            replies or [scan["reply"].encode("latin-1") for scan in transaction["scans"]]
+        )
         if scanner:
             scanner.requests.clear()
             scanner.answer = lambda request: [replies.pop(0), CLOSE]
@@ -69,9 +83,11 @@ class Bench:
             with MilterPeer(running.connect(), transaction["mail_server"]) as peer:
                 outcomes += peer.play(steps)
         requests = list(scanner.requests) if scanner else []
-        return Played([comparable(request) for request in requests],
-                      [without_date(request.email) for request in requests],
-                      [outcome.effects for outcome in outcomes])
+        return Played(
+            [comparable(request) for request in requests],
+            [without_date(request.email) for request in requests],
+            [outcome.effects for outcome in outcomes],
+        )
 
 
 class SideBySideTest(unittest.TestCase):
@@ -95,21 +111,36 @@ class SideBySideTest(unittest.TestCase):
     def check_recorded(self, name):
         transaction = milter_peer.load(name)
         played = self.incumbent.play(transaction)
-        self.assertEqual(played.requests, [comparable(Request.parse(scan["request"].encode("latin-1")))
-                                           for scan in transaction["scans"]])
-        self.assertEqual(played.emails, [without_date(milter_peer.octets(scan["email"]))
-                                         for scan in transaction["scans"]])
-        self.assertEqual(played.outcomes, [differences.recorded_effects(packets)
-                                           for packets in transaction["replies"]])
+        self.assertEqual(
+            played.requests,
+            [
+                comparable(Request.parse(scan["request"].encode("latin-1")))
+                for scan in transaction["scans"]
+            ],
+        )
+        self.assertEqual(
+            played.emails,
+            [without_date(milter_peer.octets(scan["email"])) for scan in transaction["scans"]],
+        )
+        self.assertEqual(
+            played.outcomes,
+            [differences.recorded_effects(packets) for packets in transaction["replies"]],
+        )
 
 
 def _add_tests():
     for name in milter_peer.names():
         words = re.sub(r"\W", "_", name)
-        setattr(SideBySideTest, f"test_same_as_the_incumbent_{words}",
-                lambda self, name=name: self.compare(name))
-        setattr(SideBySideTest, f"test_incumbent_does_what_was_recorded_{words}",
-                lambda self, name=name: self.check_recorded(name))
+        setattr(
+            SideBySideTest,
+            f"test_same_as_the_incumbent_{words}",
+            lambda self, name=name: self.compare(name),
+        )
+        setattr(
+            SideBySideTest,
+            f"test_incumbent_does_what_was_recorded_{words}",
+            lambda self, name=name: self.check_recorded(name),
+        )
 
 
 _add_tests()

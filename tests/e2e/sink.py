@@ -1,4 +1,5 @@
-"""An SMTP server that keeps what it is given: the place where the mail servers of the tests deliver to.
+"""An SMTP server that keeps what it is given: the place where the mail servers of the tests
+deliver to.
 
 It speaks enough ESMTP for Postfix and Sendmail (8BITMIME, SMTPUTF8, SIZE, DSN, PIPELINING), accepts
 everything and remembers envelope and octets.  It does not check addresses and does no TLS.
@@ -14,6 +15,7 @@ from processes import DEADLINE_S, HarnessError
 @dataclass
 class Delivery:
     """One message as it was delivered: addresses as octets without brackets, the data with CRLF."""
+
     sender: bytes
     recipients: list
     data: bytes
@@ -34,10 +36,13 @@ class Delivery:
         return self.data.partition(b"\r\n\r\n")[2]
 
     def values(self, name):
-        """The values of all fields of that name in any spelling, white space at the ends removed."""
+        """The values of all fields of that name in any spelling, white space stripped."""
         wanted = name.lower().encode()
-        return [value.strip().decode("utf-8", "replace") for found, value in self.fields
-                if found.lower() == wanted]
+        return [
+            value.strip().decode("utf-8", "replace")
+            for found, value in self.fields
+            if found.lower() == wanted
+        ]
 
     def spellings(self, name):
         """How the names of these fields are spelled in the message."""

@@ -1,7 +1,7 @@
 """A raw SMTP client: sends exactly the octets that a test writes, keeps every reply.
 
-smtplib is not used because it rewrites line ends and addresses; here a header field keeps its odd white
-space, an address its octets.  `message()` builds the messages that most tests send.
+smtplib is not used because it rewrites line ends and addresses; here a header field keeps its odd
+white space, an address its octets. `message()` builds the messages that most tests send.
 """
 
 import itertools
@@ -21,6 +21,7 @@ _numbers = itertools.count(1)
 @dataclass
 class Message:
     """A message ready to be sent: its id and its octets with CRLF."""
+
     message_id: str
     data: bytes
 
@@ -30,12 +31,17 @@ def new_message_id():
 
 
 def message(subject="greetings", body=b"hello\r\n", header=None, sender="alice@example.net"):
-    """A message with the usual fields; `header` are further octets (whole lines) before the empty line."""
+    """A message with the usual fields; `header` are further octets (whole lines) before the empty
+    line.
+    """
     message_id = new_message_id()
-    head = (f"From: <{sender}>\r\nTo: <bob@lab.test>\r\n".encode()
-            + (f"Subject: {subject}\r\n".encode() if subject is not None else b"")
-            + b"Date: Sun, 22 Nov 2026 03:00:00 +0000\r\n"
-            + f"Message-ID: {message_id}\r\n".encode() + (header or b""))
+    head = (
+        f"From: <{sender}>\r\nTo: <bob@lab.test>\r\n".encode()
+        + (f"Subject: {subject}\r\n".encode() if subject is not None else b"")
+        + b"Date: Sun, 22 Nov 2026 03:00:00 +0000\r\n"
+        + f"Message-ID: {message_id}\r\n".encode()
+        + (header or b"")
+    )
     return Message(message_id, head + b"\r\n" + body)
 
 
@@ -55,7 +61,9 @@ class Reply:
         return f"Reply({self.code} {self.text!r})"
 
     def queue_id(self):
-        """The id in `250 2.0.0 Ok: queued as ID` (Postfix) or `250 2.0.0 ID Message accepted` (Sendmail)."""
+        """The id in `250 2.0.0 Ok: queued as ID` (Postfix) or `250 2.0.0 ID Message accepted`
+        (Sendmail).
+        """
         words = self.text.split()
         return words[-1] if "queued" in words else words[1]
 
@@ -114,10 +122,14 @@ class SmtpClient:
         """MAIL and RCPTs; returns the replies to the RCPTs."""
         reply = self.command(b"MAIL FROM:<" + as_octets(sender) + b">" + as_octets(parameters))
         assert reply.code == 250, reply
-        return [self.command(b"RCPT TO:<" + as_octets(recipient) + b">") for recipient in recipients]
+        return [
+            self.command(b"RCPT TO:<" + as_octets(recipient) + b">") for recipient in recipients
+        ]
 
     def data(self, octets):
-        """DATA and the message, dots stuffed; the reply to DATA if it is a refusal, else to the message."""
+        """DATA and the message, dots stuffed; the reply to DATA if it is a refusal, else to the
+        message.
+        """
         reply = self.command("DATA")
         if reply.code != 354:
             return reply
@@ -125,7 +137,9 @@ class SmtpClient:
         self.send((b"." if stuffed.startswith(b".") else b"") + stuffed + b".\r\n")
         return self.read_reply()
 
-    def deliver(self, sent, recipients=("bob@lab.test",), sender="alice@example.net", parameters=""):
+    def deliver(
+        self, sent, recipients=("bob@lab.test",), sender="alice@example.net", parameters=""
+    ):
         """A whole transaction; returns the final reply."""
         for reply in self.envelope(sender, recipients, parameters):
             assert reply.code == 250, reply

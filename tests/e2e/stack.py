@@ -1,4 +1,5 @@
-"""The servers that all tests of a run share, each started when first asked for and stopped at the end.
+"""The servers that all tests of a run share, each started when first asked for and stopped at the
+end.
 
     Postfix --milter--> daemon under test --AM.PDP--> amavisd        Postfix --SMTP--> sink
     Sendmail ---^                                                    Sendmail ---^
@@ -58,8 +59,13 @@ class Stack:
 
     @cached_property
     def dns(self):
-        public = subprocess.run([HERE / "dkim_tool.pl", "keygen", self.lab.root / "dkim.pem"],
-                                capture_output=True, text=True, timeout=60, check=True).stdout
+        public = subprocess.run(
+            [HERE / "dkim_tool.pl", "keygen", self.lab.root / "dkim.pem"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
         return DnsServer(self.lab, {"e2e._domainkey.signed.test": f"v=DKIM1; k=rsa; p={public}"})
 
     def _milter_socket(self, label):
@@ -67,9 +73,13 @@ class Stack:
 
     @cached_property
     def _postfix(self):
-        return Postfix(self.lab, self.sink.port, lambda: self._amavisd.originating_port,
-                       {name: options for name, (options, _) in LISTENERS.items()},
-                       {name: self._milter_socket(name) for name in LISTENERS})
+        return Postfix(
+            self.lab,
+            self.sink.port,
+            lambda: self._amavisd.originating_port,
+            {name: options for name, (options, _) in LISTENERS.items()},
+            {name: self._milter_socket(name) for name in LISTENERS},
+        )
 
     @cached_property
     def _amavisd(self):
@@ -90,7 +100,13 @@ class Stack:
             _, flags = LISTENERS[label]
             scanner = DEAD_SOCKET if label in WITHOUT_SCANNER else self._amavisd.socket_path
             self._daemons[label] = self.daemon_class(
-                self.lab, label, scanner, self._amavisd.temp_base / label, flags, self._milter_socket(label))
+                self.lab,
+                label,
+                scanner,
+                self._amavisd.temp_base / label,
+                flags,
+                self._milter_socket(label),
+            )
         return self._daemons[label]
 
     def port(self, label="main"):
@@ -109,8 +125,13 @@ class Stack:
 
     def sign(self, octets, method):
         """The octets with a DKIM-Signature field before them; `method` as in "simple/simple"."""
-        signature = subprocess.run([HERE / "dkim_tool.pl", "sign", self.dkim_key, method], input=octets,
-                                   capture_output=True, timeout=60, check=True).stdout
+        signature = subprocess.run(
+            [HERE / "dkim_tool.pl", "sign", self.dkim_key, method],
+            input=octets,
+            capture_output=True,
+            timeout=60,
+            check=True,
+        ).stdout
         return signature + octets
 
 

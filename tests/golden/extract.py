@@ -1,23 +1,26 @@
 #!/usr/bin/python3
-"""Turns recorded transactions (a folder for each, see below) into the JSON files of tests/golden/transactions.
+"""Turns recorded transactions (a folder for each, see below) into the JSON files of
+tests/golden/transactions.
 
     extract.py RECORDINGS [OUTPUT]
 
-A recording has milter.jsonl and ampdp.jsonl (one record a read: "conn", "dir", "hex"), smtp.txt (the SMTP
-dialogue), cN-rM.email.txt (the spooled message as the scanner got it).  They were made with real mail servers,
-amavisd-new and Debian's amavisd-milter; the suffix of the folder's name says how ("+B", "+sendmail" ...).
+A recording has milter.jsonl and ampdp.jsonl (one record a read: "conn", "dir", "hex"), smtp.txt
+(the SMTP dialogue), cN-rM.email.txt (the spooled message as the scanner got it). They were made
+with real mail servers, amavisd-new and Debian's amavisd-milter; the suffix of the folder's name
+says how ("+B", "+sendmail" ...).
 
-The milter packets of a recording cannot be replayed to a daemon that negotiates something else, so a
-transaction holds what the mail server had to say, as steps, free of what was negotiated:
+The milter packets of a recording cannot be replayed to a daemon that negotiates something else, so
+a transaction holds what the mail server had to say, as steps, free of what was negotiated:
 
-    {"op": "connect", "host", "family", "port", "address", "macros"}     macros: all that the mail server sent
+    {"op": "connect", "host", "family", "port", "address", "macros"}   macros: as {name: value}
     {"op": "helo" | "mail" | "rcpt" | "data", "args", "macros"}          beside this command
-    {"op": "header", "name", "value"}      value: the exact octets after the colon, LF where a line was folded
-    {"op": "eoh"} {"op": "body", "data"} {"op": "eom"} {"op": "abort"} {"op": "quit"} {"op": "close"}
+    {"op": "header", "name", "value"}    value: the exact octets after the colon, LF where folded
+    {"op": "eoh"} {"op": "body", "data"} {"op": "eom"}
+    {"op": "abort"} {"op": "quit"} {"op": "close"}
 
-Octets are text in which every character stands for one octet (ISO 8859-1); long ones are {"zlib": base64}.
-"scans" holds for every message, in order, the scanner's request, the spooled octets and the scanner's reply;
-"replies" what the daemon answered at the end of each message, a packet each.
+Octets are text in which every character stands for one octet (ISO 8859-1); long ones are {"zlib":
+base64}. "scans" holds for every message, in order, the scanner's request, the spooled octets and
+the scanner's reply; "replies" what the daemon answered at the end of each message, a packet each.
 """
 
 import ast
@@ -57,7 +60,8 @@ def streams(path):
     found = {}
     for record in records(path):
         found.setdefault(record["conn"], []).append(
-            (record["dir"], bytes.fromhex(record.get("hex", ""))))
+            (record["dir"], bytes.fromhex(record.get("hex", "")))
+        )
     return [found[number] for number in sorted(found)]
 
 
@@ -70,8 +74,8 @@ def packets(reads):
             (length,) = struct.unpack("!I", buffer[:4])
             if len(buffer) < 4 + length:
                 break
-            yield direction, chr(buffer[4]), buffer[5:4 + length]
-            buffer = buffer[4 + length:]
+            yield direction, chr(buffer[4]), buffer[5 : 4 + length]
+            buffer = buffer[4 + length :]
         pending[direction] = buffer
 
 
@@ -81,8 +85,12 @@ def strings(payload):
 
 def sent_messages(smtp_text):
     """All message texts of the SMTP dialogue that were recorded whole, as one blob to look into."""
-    whole = [b"\r\n" + ast.literal_eval(literal) for literal in
-             re.findall(r"^C: <data \d+ bytes> (b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")$", smtp_text, re.M)]
+    whole = [
+        b"\r\n" + ast.literal_eval(literal)
+        for literal in re.findall(
+            r"^C: <data \d+ bytes> (b'(?:[^'\\]|\\.)*'|b\"(?:[^\"\\]|\\.)*\")$", smtp_text, re.M
+        )
+    ]
     return b"".join(whole)
 
 
@@ -109,7 +117,9 @@ class Session:
 
     def add(self, operation, **values):
         macros = self._macros.pop(operation, None)
-        self.steps.append({"op": operation, **values, **({"macros": macros} if macros is not None else {})})
+        self.steps.append(
+            {"op": operation, **values, **({"macros": macros} if macros is not None else {})}
+        )
 
     def begin_content(self):
         if not self._in_content:
@@ -122,9 +132,13 @@ class Session:
             self.macros(chr(payload[0]), payload[1:])
         elif code == "C":
             host, _, rest = payload.partition(b"\0")
-            self.add("connect", host=host.decode("latin-1"), family=chr(rest[0]),
-                     port=struct.unpack("!H", rest[1:3])[0] if rest[0:1] != b"U" else 0,
-                     address=rest[3:-1].decode("latin-1"))
+            self.add(
+                "connect",
+                host=host.decode("latin-1"),
+                family=chr(rest[0]),
+                port=struct.unpack("!H", rest[1:3])[0] if rest[0:1] != b"U" else 0,
+                address=rest[3:-1].decode("latin-1"),
+            )
         elif code in "HMR":
             self.add(STAGES[code], args=strings(payload))
         elif code in "LNBE":
@@ -150,8 +164,11 @@ class Session:
             return
         if code == "L":
             name, value, _ = payload.split(b"\0")
-            self.add("header", name=name.decode("latin-1"),
-                     value=exact_value(name, value, self._sent).decode("latin-1"))
+            self.add(
+                "header",
+                name=name.decode("latin-1"),
+                value=exact_value(name, value, self._sent).decode("latin-1"),
+            )
         elif code == "N":
             self.add("eoh")
         else:
@@ -184,16 +201,27 @@ def sessions(folder, sent):
 
 
 def scans(folder):
-    spooled = sorted(folder.glob("c*-r*.email.txt"), key=lambda path: list(map(int, re.findall(r"\d+", path.name))))
-    exchanges = [reads for reads in streams(folder / "ampdp.jsonl")
-                 if any(direction == "milter>amavisd" and octets for direction, octets in reads)]
+    spooled = sorted(
+        folder.glob("c*-r*.email.txt"),
+        key=lambda path: list(map(int, re.findall(r"\d+", path.name))),
+    )
+    exchanges = [
+        reads
+        for reads in streams(folder / "ampdp.jsonl")
+        if any(direction == "milter>amavisd" and octets for direction, octets in reads)
+    ]
     if len(spooled) != len(exchanges):
-        raise SystemExit(f"{folder.name}: {len(spooled)} spooled messages, {len(exchanges)} requests")
+        raise SystemExit(
+            f"{folder.name}: {len(spooled)} spooled messages, {len(exchanges)} requests"
+        )
     for reads, email in zip(exchanges, spooled):
         request = b"".join(octets for direction, octets in reads if direction == "milter>amavisd")
         reply = b"".join(octets for direction, octets in reads if direction == "amavisd>milter")
-        yield {"request": request.decode("latin-1"), "email": pack(email.read_bytes()),
-               "reply": reply.decode("latin-1")}
+        yield {
+            "request": request.decode("latin-1"),
+            "email": pack(email.read_bytes()),
+            "reply": reply.decode("latin-1"),
+        }
 
 
 def transaction(folder):
@@ -216,7 +244,9 @@ def as_text(made):
     lines = []
     for key, value in made.items():
         if key == "sessions":
-            value = ",\n  ".join("[\n   " + ",\n   ".join(map(json.dumps, steps)) + "\n  ]" for steps in value)
+            value = ",\n  ".join(
+                "[\n   " + ",\n   ".join(map(json.dumps, steps)) + "\n  ]" for steps in value
+            )
         elif isinstance(value, list) and key != "flags":
             value = ",\n  ".join(map(json.dumps, value))
         else:
@@ -237,8 +267,10 @@ def main():
     for folder in folders:
         made = transaction(folder)
         (output / f"{folder.name}.json").write_text(as_text(made))
-        print(f"{folder.name}: {len(made['sessions'])} sessions, {len(made['scans'])} scans, "
-              f"{len(made['replies'])} messages")
+        print(
+            f"{folder.name}: {len(made['sessions'])} sessions, {len(made['scans'])} scans, "
+            f"{len(made['replies'])} messages"
+        )
 
 
 if __name__ == "__main__":

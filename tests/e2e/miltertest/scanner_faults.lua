@@ -1,4 +1,5 @@
--- A scanner that breaks off, says nonsense or says nothing: a temporary failure each time, and the session lives.
+-- A scanner that breaks off, says nonsense or says nothing: a temporary failure each time, and the
+-- session lives.
 dofile(folder .. "/session.lua")
 
 local session = open()

@@ -1,5 +1,6 @@
 -- What all scripts share: a session with the daemon, step by step, each step checked.
--- Globals given on miltertest's command line: `milter` (the daemon's socket), `folder` (of these scripts).
+-- Globals given on miltertest's command line: `milter` (the daemon's socket), `folder` (of these
+-- scripts).
 
 function check(condition, what)
   if not condition then
@@ -22,7 +23,8 @@ function connect()
   return session
 end
 
--- A session that has said who the client is. `version`, `protocol` and `actions` are optional (see mt.negotiate).
+-- A session that has said who the client is. `version`, `protocol` and `actions` are optional (see
+-- mt.negotiate).
 function open(version, protocol, actions)
   local session = connect()
   if version then
