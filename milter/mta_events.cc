@@ -46,7 +46,8 @@ std::vector<std::string> SplitNames(std::string_view list) {
 }  // namespace
 
 void MtaSession::SetMacroNames() {
-  const MacroLists& lists = postfix() ? kPostfixMacros : kSendmailMacros;
+  const MacroLists& built_in = postfix() ? kPostfixMacros : kSendmailMacros;
+  const MacroLists& lists = options_->macro_lists != nullptr ? *options_->macro_lists : built_in;
   for (std::size_t stage = 0; stage < kMacroStageCount; ++stage) {
     macro_names_[stage] = SplitNames(lists[stage]);
   }
@@ -123,7 +124,7 @@ bool MtaSession::SendHelo() {
   SendMacros('H', MacroStage::kHelo);
   if (!Sends(Command::kHelo)) return false;
   stream_.Begin(Command::kHelo);
-  stream_.PutString(script_->helo);
+  stream_.PutString(*helo_);
   stream_.End();
   return true;
 }
@@ -138,6 +139,7 @@ bool MtaSession::SendUnknown() {
     stream_.PutByte('U');
     stream_.End();
   }
+  if (!Sends(Command::kUnknown)) return false;
   stream_.Begin(Command::kUnknown);
   stream_.PutString(postfix() ? line.substr(0, line.find(' ')) : line);
   stream_.End();
@@ -244,8 +246,6 @@ const std::string* MtaSession::MacroText(std::string_view name) const {
       const bool known = !current.queue_id.empty() && (!postfix() || rcpts_accepted_ != 0);
       return known ? &current.queue_id : nullptr;
     }
-    if (name == "mail_addr") return &mail_address_;
-    if (name == "rcpt_addr") return &rcpt_address_;
     const std::size_t rcpt = std::min(rcpt_index_, current.recipients.size());
     if (rcpt < current.recipients.size()) {
       const std::string* own = FindMacro(current.recipients[rcpt].macros, name);
@@ -255,6 +255,8 @@ const std::string* MtaSession::MacroText(std::string_view name) const {
     if (of_sender != nullptr) return of_sender;
     const std::string* of_message = FindMacro(current.macros, name);
     if (of_message != nullptr) return of_message;
+    if (name == "mail_addr") return &mail_address_;
+    if (name == "rcpt_addr") return &rcpt_address_;
   }
   if (const std::string* own = FindMacro(script_->macros, name); own != nullptr) return own;
   if (name == "client_name") return &script_->client_name;

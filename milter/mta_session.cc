@@ -13,6 +13,7 @@ std::uint8_t Byte(Command command) noexcept {
 MtaSession::MtaSession(const MtaOptions& options, const MtaScript& script)
     : options_(&options),
       script_(&script),
+      helo_(&script.helo),
       stream_(options.kind == MtaKind::kPostfix ? options.buffer_bytes : 0),
       client_address_(script.client_address),
       client_port_(std::to_string(script.client_port)) {
@@ -111,11 +112,7 @@ void MtaSession::RunStep() {
     case Step::kEndOfHeaders:
     case Step::kBody:
     case Step::kEndOfMessage: RunContentStep(); break;
-    case Step::kReset: {
-      const bool abort = postfix() || in_message_;
-      EndTransaction(abort);
-      break;
-    }
+    case Step::kReset: OnReset(); break;
     case Step::kQuit: CloseNow(options_->quit); break;
     case Step::kDone: break;
   }
@@ -177,15 +174,8 @@ void MtaSession::GoOnAfter(Command command) {
         BeginTransaction();
       }
       break;
-    case Command::kHelo:
-      if (postfix() && helos_ > 1) SendPlain(Command::kAbort);
-      if (helos_ < script_->helo_count) {
-        Enter(Step::kHelo);
-      } else {
-        BeginTransaction();
-      }
-      break;
-    case Command::kUnknown: Enter(Step::kMail); break;
+    case Command::kHelo: GoOnAfterHelo(); break;
+    case Command::kUnknown: BeginEnvelope(); break;
     case Command::kMail:
       Enter(transaction().recipients.empty() ? Step::kReset : Step::kRcpt);
       break;
@@ -199,6 +189,18 @@ void MtaSession::GoOnAfter(Command command) {
     case Command::kAbort:
     case Command::kQuit:
     case Command::kQuitNc: break;
+  }
+}
+
+// Postfix resets after every HELO but the first.
+void MtaSession::GoOnAfterHelo() {
+  if (postfix() && (helos_ > 1 || script_->after_xclient)) SendPlain(Command::kAbort);
+  if (helo_ != &script_->helo) {
+    Enter(Step::kMail);
+  } else if (helos_ < script_->helo_count) {
+    Enter(Step::kHelo);
+  } else {
+    BeginTransaction();
   }
 }
 
@@ -231,12 +233,12 @@ bool MtaSession::StopsAfter(Command command) {
   const Stop& stop = transaction().stop;
   if (stop.how == StopHow::kPlayOn || stop.after != command) return false;
   if (++stop_count_ != stop.count) return false;
-  if (stop.how == StopHow::kReset && command != Command::kEndOfMessage) {
-    Enter(Step::kReset);
-  } else {
+  if (stop.how == StopHow::kDrop || command == Command::kEndOfMessage) {
     stream_.Flush();
     dropped_ = true;
     Enter(Step::kDone);
+  } else {
+    Enter(Step::kReset);
   }
   return true;
 }
@@ -248,9 +250,27 @@ void MtaSession::BeginTransaction() {
   rcpt_index_ = rcpts_accepted_ = header_index_ = body_at_ = 0;
   if (transaction_index_ == script_->transactions.size()) {
     Enter(Step::kQuit);
+  } else if (!transaction().unknown_line.empty()) {
+    Enter(Step::kUnknown);
   } else {
-    Enter(transaction().unknown_line.empty() ? Step::kMail : Step::kUnknown);
+    BeginEnvelope();
   }
+}
+
+void MtaSession::BeginEnvelope() {
+  if (transaction().helo.empty()) {
+    Enter(Step::kMail);
+  } else {
+    helo_ = &transaction().helo;
+    Enter(Step::kHelo);
+  }
+}
+
+// A client that leaves in a transaction: Postfix resets it first, Sendmail just ends the session.
+void MtaSession::OnReset() {
+  const bool leaves = transaction().stop.how == StopHow::kQuit;
+  EndTransaction(postfix() || (in_message_ && !leaves));
+  if (leaves) CloseNow(options_->quit);
 }
 
 void MtaSession::EndTransaction(bool abort) {
@@ -262,7 +282,7 @@ void MtaSession::EndTransaction(bool abort) {
 // Postfix resets once more at the end of a session: that is its second ABORT in a row.
 void MtaSession::CloseNow(bool quit) {
   if (quit) {
-    if (postfix()) SendPlain(Command::kAbort);
+    if (postfix() && helos_ != 0 && !script_->before_xclient) SendPlain(Command::kAbort);
     SendPlain(Command::kQuit);
   }
   stream_.Flush();

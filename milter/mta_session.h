@@ -1,6 +1,7 @@
 // The mail server's end of one milter connection, as Postfix or as Sendmail plays it.
 //
-//   kNegotiate -> kConnect -> kHelo -+-> kUnknown? -> kMail -> kRcpt* -> kData -> kContent
+//   kNegotiate -> kConnect -> kHelo -+-> kUnknown? -> kHelo? -> kMail -> kRcpt* -> kData ->
+//   kContent
 //                                    |        -> kHeader* -> kEndOfHeaders -> kBody* ->
 //                                    kEndOfMessage -+
 //                                    +<- next transaction, after a verdict or a reset (kReset)
@@ -53,6 +54,8 @@ struct MtaOptions {
   // The session waits for Advance() before each thing that the SMTP client does: connect, HELO,
   // MAIL, each RCPT, DATA, the content with its end, and the end of the session.
   bool paced = false;
+  // What the administrator configured instead of the built-in lists; nullptr: the built-in ones.
+  const MacroLists* macro_lists = nullptr;
   bool quit = true;  // false: closes without ABORT and QUIT, as after a lost client
 };
 
@@ -138,11 +141,14 @@ class MtaSession {
   void AfterEvent(Command command, bool sent);
   void Proceed(Command command);
   void GoOnAfter(Command command);
+  void GoOnAfterHelo();
   void GoOnAfterRcpt(bool accepted);
   Step HeaderOrEnd() const;
   Step BodyOrEnd() const;
   bool StopsAfter(Command command);
   void BeginTransaction();
+  void BeginEnvelope();
+  void OnReset();
   void EndTransaction(bool abort);
   void CloseNow(bool quit);
   void Enter(Step step) noexcept { step_ = step; }
@@ -184,6 +190,7 @@ class MtaSession {
 
   const MtaOptions* options_;
   const MtaScript* script_;
+  const std::string* helo_;  // what the client says this time
   MtaStream stream_;
   std::string input_;
   std::array<std::vector<std::string>, kMacroStageCount> macro_names_;

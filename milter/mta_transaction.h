@@ -29,12 +29,13 @@ struct HeaderField {
 struct EnvelopeAddress {
   std::string address;                 // as the client wrote it, usually with its brackets
   std::vector<std::string> arguments;  // "SIZE=100"
-  std::vector<MacroValue> macros;      // this recipient's own: rcpt_host, rcpt_mailer
+  std::vector<MacroValue> macros;      // its own: rcpt_host, rcpt_mailer; rcpt_addr as rewritten
 };
 
 enum class StopHow : std::uint8_t {
   kPlayOn,
   kReset,  // the client resets the transaction (RSET): the session goes on with the next
+  kQuit,   // the client leaves (QUIT, or its connection is lost): the session ends
   kDrop,   // the mail server dies: the connection closes without another byte
 };
 
@@ -53,7 +54,8 @@ struct Transaction {
   std::string body;  // CRLF line ends, as on the wire
   std::string queue_id;
   std::vector<MacroValue> macros;  // auth_type, mail_host, msg_id ...
-  std::string unknown_line;        // when not empty: a command unknown to SMTP, before MAIL
+  std::string unknown_line;        // when not empty: a command unknown to SMTP, before that ...
+  std::string helo;                // ... when not empty: HELO again, before MAIL
   bool retry_data = false;         // the client repeats DATA once when it is refused
   Stop stop;
 };
@@ -64,7 +66,11 @@ struct MtaScript {
   std::uint16_t client_port = 0;
   std::string client_address = "192.0.2.1";  // plain text; a Sendmail adds its "IPv6:" itself
   std::string helo = "client.example.net";
-  std::uint32_t helo_count = 1;    // 2: again after STARTTLS
+  std::uint32_t helo_count = 1;  // 2: again after STARTTLS
+  // Postfix: XCLIENT ends one connection, without ABORT, and begins the next, whose HELO is a
+  // second one.
+  bool before_xclient = false;
+  bool after_xclient = false;
   std::vector<MacroValue> macros;  // j, daemon_name, v, _ ...
   std::vector<Transaction> transactions;
 };
