@@ -1,0 +1,131 @@
+// millrace-scanner: the built-in AM.PDP scanner as a program. One thread, one loop.
+//
+// Exit status: 0 ended by SIGTERM or SIGINT; 1 more requests inside than --max-in-flight, or the
+// loop or a socket could not be made; 64 wrong command line; 66 a file could not be read.
+#include <signal.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/io/make_loop.h"
+#include "engine/net/listener.h"
+#include "tools/scanner/posix_host.h"
+#include "tools/scanner/scanner_options.h"
+
+namespace {
+
+// How long a signal may go unnoticed.
+constexpr engine::Time kSignalLook = std::chrono::milliseconds(100);
+
+volatile sig_atomic_t stop_asked = 0;
+volatile sig_atomic_t statistics_asked = 0;
+
+void OnSignal(int signal) {
+  (signal == SIGUSR1 ? statistics_asked : stop_asked) = 1;
+}
+
+void InstallSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
+    ::sigaction(signal, &action, nullptr);
+  action.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int Fail(const absl::Status& status, int code) {
+  std::fprintf(stderr, "millrace-scanner: %s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+void PrintStatistics(const scanner::ScannerApp& app) {
+  std::printf("statistics %s\n", scanner::StatisticsLine(app.statistics()).c_str());
+  std::fflush(stdout);
+}
+
+absl::StatusOr<std::vector<engine::Listener>> OpenListeners(
+    const scanner::ScannerOptions& options) {
+  std::vector<engine::Listener> listeners;
+  for (const std::string& text : options.listen) {
+    const absl::StatusOr<engine::Address> address = engine::ParseAddress(text);
+    if (!address.ok()) return address.status();
+    absl::StatusOr<engine::Listener> listener =
+        engine::Listener::Open(*address, {.mode = options.socket_mode});
+    if (!listener.ok()) return listener.status();
+    listeners.push_back(*std::move(listener));
+  }
+  return listeners;
+}
+
+int Serve(engine::Loop& loop, const scanner::ScannerOptions& options) {
+  absl::StatusOr<std::vector<engine::Listener>> listeners = OpenListeners(options);
+  if (!listeners.ok()) return Fail(listeners.status(), EXIT_FAILURE);
+  scanner::PosixHost host;
+  int code = EXIT_SUCCESS;
+  {
+    scanner::ScannerApp app(loop, host, options.config);
+    for (const engine::Listener& listener : *listeners) {
+      app.Listen(listener.fd());
+      std::printf("ready on %s\n", listener.address().text.c_str());
+    }
+    std::fflush(stdout);
+    while (stop_asked == 0 && code == EXIT_SUCCESS) {
+      loop.RunTurn(kSignalLook);
+      if (statistics_asked != 0) {
+        statistics_asked = 0;
+        PrintStatistics(app);
+      }
+      if (app.over_limit()) {
+        std::fprintf(stderr,
+                     "millrace-scanner: more than %u requests inside at once\n",
+                     options.config.max_in_flight);
+        code = EXIT_FAILURE;
+      }
+    }
+    PrintStatistics(app);
+    for (engine::Listener& listener : *listeners) {
+      loop.StopListening(listener.fd());
+      listener.Unlink();
+    }
+  }
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  absl::StatusOr<scanner::ScannerOptions> options = scanner::ParseScannerOptions(arguments);
+  if (!options.ok()) {
+    const bool usage = absl::IsInvalidArgument(options.status());
+    if (usage) std::fputs(scanner::ScannerUsage(), stderr);
+    return Fail(options.status(), usage ? EX_USAGE : EX_NOINPUT);
+  }
+  if (options->help) {
+    std::fputs(scanner::ScannerUsage(), stdout);
+    return EXIT_SUCCESS;
+  }
+  if (options->version) {
+    std::puts("millrace-scanner " MILLRACE_VERSION);
+    return EXIT_SUCCESS;
+  }
+  options->config.log_id_number = static_cast<std::uint32_t>(::getpid());
+  InstallSignals();
+  RaiseDescriptorLimit();
+  absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(options->io);
+  if (!loop.ok()) return Fail(loop.status(), EXIT_FAILURE);
+  return Serve(**loop, *options);
+}
