@@ -98,14 +98,14 @@ class Child:
                 f"{self.name} ended with {self.process.returncode}:\n{self.output()[-3000:]}"
             )
 
-    def wait_until_accepting(self, address):
+    def wait_until_accepting(self, address, deadline_s=DEADLINE_S):
         """Waits until a connection to `address` (path or (host, port)) is accepted."""
 
         def connects():
             self.require_running()
             return can_connect(address)
 
-        wait_until(connects, f"{self.name} to listen on {address}\n{self.output()[-2000:]}")
+        wait_until(connects, f"{self.name} to listen on {address}", deadline_s)
 
     def stop(self, patience_s=STOP_S):
         """SIGTERM, then SIGKILL for the whole session; returns the exit status."""

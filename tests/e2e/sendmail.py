@@ -26,6 +26,7 @@ PACKAGES = (
     "libwrap0",
 )
 PROGRAM = "usr/libexec/sendmail/sendmail"
+START_S = 120.0
 COMPLETE = "complete"
 
 
@@ -62,10 +63,19 @@ def fetch(cache):
     return root
 
 
-class Sendmail:
-    """A running Sendmail that listens on `port`, filters by `milter_socket` and relays all to the
-    sink.
+def in_host(name):
+    """The beginning of a command line that gives a program this host name, where that is allowed.
+
+    Sendmail waits a minute at start on a host whose name has no dot; in a container that may not
+    make namespaces it has to.
     """
+    namespace = ["unshare", "--uts", "/bin/sh", "-c", 'hostname "$0" && exec "$@"', name]
+    done = subprocess.run([*namespace, "true"], capture_output=True, timeout=60, check=False)
+    return namespace if done.returncode == 0 else []
+
+
+class Sendmail:
+    """A running Sendmail: listens on `port`, filters by `milter_socket`, relays to the sink."""
 
     def __init__(self, lab, cache, milter_socket, sink_port):
         root = fetch(cache)
@@ -81,18 +91,14 @@ class Sendmail:
             (self.base / name).write_text(text)
         self.port = lab.ports.take()
         macros = self.base / "sendmail.mc"
-        macros.write_text(
-            fill(
-                "sendmail.mc.in",
-                {
-                    "CF": root / "usr/share/sendmail/cf",
-                    "DIR": self.base,
-                    "PORT": self.port,
-                    "SOCKET": milter_socket,
-                    "PORT_SINK": sink_port,
-                },
-            )
-        )
+        words = {
+            "CF": root / "usr/share/sendmail/cf",
+            "DIR": self.base,
+            "PORT": self.port,
+            "SOCKET": milter_socket,
+            "PORT_SINK": sink_port,
+        }
+        macros.write_text(fill("sendmail.mc.in", words))
         config = subprocess.run(
             ["m4", f"-D_CF_DIR_={root}/usr/share/sendmail/cf/", str(macros)],
             capture_output=True,
@@ -105,27 +111,13 @@ class Sendmail:
         libraries = ":".join(
             str(path) for path in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu")
         )
-        # A host name with a dot, in a namespace of its own: without one Sendmail waits a minute at
-        # start.
+        command = [root / PROGRAM, "-C", self.base / "sendmail.cf", "-bD"]
         self._child = Child(
             "sendmail",
-            [
-                "unshare",
-                "--uts",
-                "/bin/sh",
-                "-c",
-                'hostname mx.lab.test && exec "$@"',
-                "sh",
-                root / PROGRAM,
-                "-C",
-                self.base / "sendmail.cf",
-                "-bD",
-                "-X",
-                self.base / "traffic",
-            ],
+            [*in_host("mx.lab.test"), *command, "-X", self.base / "traffic"],
             self.base / "output",
             cwd=self.base,
             env={**os.environ, "LD_LIBRARY_PATH": libraries},
         )
         lab.on_close(self._child.stop)
-        self._child.wait_until_accepting(("127.0.0.1", self.port))
+        self._child.wait_until_accepting(("127.0.0.1", self.port), START_S)

@@ -9,7 +9,7 @@ end.
 
 import pathlib
 import subprocess
-from functools import cached_property
+from functools import cached_property, wraps
 
 import daemon
 from amavisd import Amavisd
@@ -36,28 +36,45 @@ WITHOUT_SCANNER = ("down", "down_pass")
 DEAD_SOCKET = "/nonexistent/amavisd.sock"
 
 
+def once(make):
+    """A property made on first use; what could not be made fails at once every further time."""
+
+    @wraps(make)
+    def make_or_fail_again(self):
+        if make.__name__ in self.failures:
+            raise self.failures[make.__name__]
+        try:
+            return make(self)
+        except Exception as error:
+            self.failures[make.__name__] = error
+            raise
+
+    return cached_property(make_or_fail_again)
+
+
 class Stack:
     def __init__(self, daemon_class, cache=None, keep=False):
         self.daemon_class = daemon_class
         self.cache = cache or default_cache()
         self.lab = Lab(keep)
+        self.failures = {}
         self._daemons = {}
 
     @property
     def is_incumbent(self):
         return self.daemon_class is daemon.Incumbent
 
-    @cached_property
+    @once
     def sink(self):
         return Sink(self.lab)
 
-    @cached_property
+    @once
     def dkim_key(self):
         """The path of the tests' signing key; its public half is what the DNS server tells."""
         self.dns  # makes both
         return self.lab.root / "dkim.pem"
 
-    @cached_property
+    @once
     def dns(self):
         public = subprocess.run(
             [HERE / "dkim_tool.pl", "keygen", self.lab.root / "dkim.pem"],
@@ -71,7 +88,7 @@ class Stack:
     def _milter_socket(self, label):
         return self.lab.directory("run", 0o755, daemon.USER) / f"{label}.sock"
 
-    @cached_property
+    @once
     def _postfix(self):
         return Postfix(
             self.lab,
@@ -81,15 +98,15 @@ class Stack:
             {name: self._milter_socket(name) for name in LISTENERS},
         )
 
-    @cached_property
+    @once
     def _amavisd(self):
         return Amavisd(self.lab, self._postfix.reinject_port, self.dns.port)
 
-    @cached_property
+    @once
     def amavisd(self):
         return self._amavisd.wait_until_ready()
 
-    @cached_property
+    @once
     def postfix(self):
         self._amavisd  # starts slowly: beside everything else
         return self._postfix.start()
@@ -117,7 +134,7 @@ class Stack:
             self.amavisd
         return postfix.ports[label]
 
-    @cached_property
+    @once
     def sendmail(self):
         self.daemon("main")
         self.amavisd
