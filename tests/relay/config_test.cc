@@ -3,6 +3,7 @@
 #include "relay/config.h"
 
 #include <algorithm>
+#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -10,7 +11,6 @@
 #include <gtest/gtest.h>
 
 #include "relay/config_options.h"
-#include "relay/limits.h"
 
 namespace relay {
 namespace {
@@ -305,6 +305,19 @@ TEST(ConfigTest, UsageNamesEveryOptionAndFitsATerminal) {
     EXPECT_LE(line.size(), 90U) << line;
 }
 
+TEST(ConfigTest, ManPageDocumentsEveryOption) {
+  std::ifstream file("packaging/man/millrace.8");
+  ASSERT_TRUE(file) << "run from the source folder";
+  std::ostringstream page;
+  page << file.rdbuf();
+  for (const Option& option : Options()) {
+    std::string name = "\\-\\-";
+    for (const char c : option.long_name)
+      name += c == '-' ? "\\-" : std::string(1, c);
+    EXPECT_NE(page.str().find(name), std::string::npos) << option.long_name;
+  }
+}
+
 TEST(ConfigTest, OptionNamesAreUnique) {
   std::vector<std::string> names;
   for (const Option& option : Options()) {
@@ -318,77 +331,6 @@ TEST(ConfigTest, OptionNamesAreUnique) {
 TEST(ConfigTest, VersionNamesTheProgramAsCalled) {
   EXPECT_TRUE(VersionText("millrace").starts_with("millrace "));
   EXPECT_TRUE(VersionText("amavisd-milter").starts_with("amavisd-milter (millrace "));
-}
-
-std::uint64_t Sum(const Limits& limits) {
-  return std::uint64_t{limits.sessions_max} + limits.messages_max + limits.scanner_connections_max +
-         32U * limits.shards + 64U;
-}
-
-TEST(LimitsTest, DerivedLimitsFitIntoTheOpenFiles) {
-  for (const std::uint64_t files : {256, 1024, 4096, 20'000, 524'288, 1'048'576}) {
-    for (const std::uint32_t cores : {1U, 2U, 4U}) {
-      const DerivedLimits derived = DeriveLimits(Config{}, cores, files);
-      ASSERT_EQ(derived.error, "") << files;
-      EXPECT_LE(Sum(derived.limits), files);
-      EXPECT_EQ(Sum(derived.limits), derived.limits.descriptors_needed);
-      EXPECT_GE(derived.limits.sessions_max, derived.limits.messages_max);
-      EXPECT_GE(derived.limits.messages_max, derived.limits.scanner_connections_max);
-      EXPECT_GT(derived.limits.scanner_connections_max, 0U);
-      EXPECT_EQ(derived.limits.shards, cores);
-    }
-  }
-}
-
-TEST(LimitsTest, KeepsWhatTheOperatorSet) {
-  Config config;
-  config.shards = 3;
-  config.sessions_max = 1000;
-  config.messages_max = 200;
-  config.scanner_connections_max = 10;
-  const DerivedLimits derived = DeriveLimits(config, 8, 10'000);
-  EXPECT_EQ(derived.error, "");
-  EXPECT_EQ(derived.limits.shards, 3U);
-  EXPECT_EQ(derived.limits.sessions_max, 1000U);
-  EXPECT_EQ(derived.limits.messages_max, 200U);
-  EXPECT_EQ(derived.limits.scanner_connections_max, 10U);
-}
-
-TEST(LimitsTest, FewerScannerConnectionsLeaveMoreSessions) {
-  Config config;
-  config.scanner_connections_max = 4;
-  EXPECT_GT(DeriveLimits(config, 1, 4096).limits.sessions_max,
-            DeriveLimits(Config{}, 1, 4096).limits.sessions_max);
-}
-
-TEST(LimitsTest, RefusesMoreThanFitsAndSaysWhatToRaise) {
-  Config config;
-  config.sessions_max = 5000;
-  const DerivedLimits derived = DeriveLimits(config, 1, 1024);
-  EXPECT_NE(derived.error.find("limit of open files is 1024"), std::string::npos) << derived.error;
-  EXPECT_NE(derived.error.find("5000 sessions"), std::string::npos) << derived.error;
-  EXPECT_NE(derived.error.find("LimitNOFILE="), std::string::npos) << derived.error;
-}
-
-TEST(LimitsTest, RefusesAHopelessLimit) {
-  EXPECT_NE(DeriveLimits(Config{}, 1, 100).error, "");
-  EXPECT_NE(DeriveLimits(Config{}, 1, 0).error, "");
-}
-
-TEST(LimitsTest, FindsCoresAndOpenFiles) {
-  EXPECT_GE(UsableCores(), 1U);
-  const std::uint64_t files = RaiseOpenFiles();
-  EXPECT_GT(files, 0U);
-  EXPECT_EQ(RaiseOpenFiles(), files);  // already at the hard limit
-}
-
-TEST(LimitsTest, TextNamesEveryLimit) {
-  const std::string text = LimitsText(DeriveLimits(Config{}, 2, 4096).limits);
-  EXPECT_NE(text.find("shards: 2\n"), std::string::npos);
-  EXPECT_NE(text.find("max_sessions: "), std::string::npos);
-  EXPECT_NE(text.find("max_messages: "), std::string::npos);
-  EXPECT_NE(text.find("max_scanner_connections: "), std::string::npos);
-  EXPECT_NE(text.find("descriptors_available: 4096\n"), std::string::npos);
 }
 
 }  // namespace
