@@ -118,10 +118,7 @@ void DirectLoop::StopListening(int fd) noexcept {
 void DirectLoop::WantWrite(SocketId id, SocketRecord& record) noexcept {
   record.wants_write = true;
   if (record.write_watched) return;
-  if (const int error = WatchWrites(id, record); error != 0) {
-    record.error = error;
-    PutOnReadyList(record);
-  }
+  if (const int error = WatchWrites(id, record); error != 0) Fail(record, error);
 }
 
 IoResult DirectLoop::Send(SocketId id, Gather data) noexcept {
@@ -140,8 +137,7 @@ IoResult DirectLoop::Send(SocketId id, Gather data) noexcept {
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     const int error = errno;
-    if (record->error == 0) record->error = error;
-    if (!record->gone) PutOnReadyList(*record);
+    Fail(*record, error);
     return {0, error};
   }
   const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
@@ -170,6 +166,11 @@ void DirectLoop::Close(SocketId id) noexcept {
   Forget(id, *record);
   ::close(std::exchange(record->fd, -1));
   FreeIfDone(*record);
+}
+
+void DirectLoop::Fail(SocketRecord& record, int error) noexcept {
+  if (record.error == 0) record.error = error;
+  if (!record.gone) PutOnReadyList(record);
 }
 
 void DirectLoop::FreeIfDone(SocketRecord& record) noexcept {
@@ -214,7 +215,7 @@ void DirectLoop::ServeReadyList() noexcept {
 Time DirectLoop::SleepFor(Time at_most) noexcept {
   if (at_most <= Time::zero() || ready_first_ != kNoIndex || mail_left_ || acceptor_.AnyReady())
     return Time::zero();
-  const Time until = std::min(at_most, wheel_.UntilNext(MonotonicNow()));
+  const Time until = std::min({at_most, kSleepMax, wheel_.UntilNext(MonotonicNow())});
   if (until <= Time::zero() || !mailbox_.PrepareSleep()) return Time::zero();
   return until;
 }

@@ -20,6 +20,7 @@
 #ifndef MILLRACE_ENGINE_IO_DIRECT_LOOP_H_
 #define MILLRACE_ENGINE_IO_DIRECT_LOOP_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -38,6 +39,9 @@ struct LoopOptions {
 
 class DirectLoop : public Loop {
  public:
+  // The longest sleep of a turn; the kernel's arithmetic overflows with kNever.
+  static constexpr Time kSleepMax = std::chrono::hours(1);
+
   // Loop
   SocketId Adopt(int fd, SocketEvents& owner, ReadMode mode) noexcept final;
   IoResult Connect(const Address& to, SocketEvents& owner, SocketId* id) noexcept final;
@@ -76,6 +80,8 @@ class DirectLoop : public Loop {
   // From Dispatch: EPOLL* bits, which are the POLL* bits too.
   void OnReadiness(SocketId id, std::uint32_t events) noexcept;
   void OnListenerReady(SocketId watch) noexcept { acceptor_.Ready(watch); }
+  // The kernel no longer watches the socket: OnGone follows.
+  void Fail(SocketRecord& record, int error) noexcept;
   // One request of the record has had its last completion. The record may be freed by this.
   void OnKernelOpEnd(SocketRecord& record) noexcept;
   // The record, also when closed already; nullptr: freed.

@@ -39,11 +39,16 @@ class FileOps {
     ENGINE_CHECK(index < kFileOpsMax && ops_[index] != nullptr);
     return *ops_[index];
   }
+  // Frees the number without a word: the loop is going away.
+  void Forget(std::uint32_t index) noexcept {
+    ENGINE_CHECK(in_flight_ > 0);
+    ops_[index] = nullptr;
+    free_[--in_flight_] = index;
+  }
   // Frees the number, then tells `done`, which may submit again.
   void Finish(std::uint32_t index, IoResult result) noexcept {
     FileOp& op = At(index);
-    ops_[index] = nullptr;
-    free_[--in_flight_] = index;
+    Forget(index);
     op.result = result;
     op.done(op);
   }

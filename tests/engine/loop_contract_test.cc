@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/io/epoll_loop.h"
+#include "engine/io/uring_loop.h"
 #include "tests/engine/posix_world.h"
 
 namespace engine {
@@ -18,9 +19,17 @@ std::unique_ptr<LoopWorld> EpollOverUnix() {
 std::unique_ptr<LoopWorld> EpollOverTcp() {
   return std::make_unique<PosixWorld>(SocketKind::kTcp, &EpollLoop::Make);
 }
+std::unique_ptr<LoopWorld> UringOverUnix() {
+  return std::make_unique<PosixWorld>(SocketKind::kUnix, &UringLoop::Make);
+}
+std::unique_ptr<LoopWorld> UringOverTcp() {
+  return std::make_unique<PosixWorld>(SocketKind::kTcp, &UringLoop::Make);
+}
 
 INSTANTIATE_TEST_SUITE_P(EpollUnix, LoopContractTest, testing::Values(&EpollOverUnix));
 INSTANTIATE_TEST_SUITE_P(EpollTcp, LoopContractTest, testing::Values(&EpollOverTcp));
+INSTANTIATE_TEST_SUITE_P(UringUnix, LoopContractTest, testing::Values(&UringOverUnix));
+INSTANTIATE_TEST_SUITE_P(UringTcp, LoopContractTest, testing::Values(&UringOverTcp));
 
 }  // namespace
 }  // namespace engine

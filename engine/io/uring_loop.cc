@@ -1,0 +1,206 @@
+// Completions name sockets by index and generation; a record outlives the last of them.
+#include "engine/io/uring_loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "engine/base/check.h"
+#include "engine/io/uring_setup.h"
+
+namespace engine {
+namespace {
+
+constexpr std::uint32_t kReads = POLLIN | POLLRDHUP;
+constexpr std::size_t kGatherMax = 1024;  // IOV_MAX of Linux; more is a short write
+constexpr int kSubmitTriesMax = 1000;
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Loop>> UringLoop::Make(const LoopOptions& options) {
+  io_uring ring{};
+  if (absl::Status status = OpenRing(&ring); !status.ok()) return status;
+  std::unique_ptr<UringLoop> loop(new UringLoop(options));
+  loop->ring_ = ring;
+  const int wake = loop->mailbox().wake_descriptor();
+  if (wake < 0 || loop->Poll(wake, POLLIN, true, KernelName(KernelTag::kWake, {})) != 0)
+    return absl::UnavailableError("eventfd: descriptors have run out; raise LimitNOFILE");
+  return std::unique_ptr<Loop>(std::move(loop));
+}
+
+UringLoop::UringLoop(const LoopOptions& options) noexcept : DirectLoop(options) {}
+
+UringLoop::~UringLoop() {
+  // File operations are never cancelled: their buffers are in the kernel's hands until the end.
+  while (files_.in_flight() > 0) {
+    io_uring_cqe* cqe = nullptr;
+    const int error = ::io_uring_wait_cqe(&ring_, &cqe);
+    ENGINE_CHECK(error == 0 || error == -EINTR || error == -EAGAIN);
+    if (error != 0) continue;
+    if (TagOf(cqe->user_data) == KernelTag::kFile) files_.Forget(IdOf(cqe->user_data).index);
+    ::io_uring_cqe_seen(&ring_, cqe);
+  }
+  ::io_uring_queue_exit(&ring_);  // ends every poll before the sockets are closed
+}
+
+io_uring_sqe* UringLoop::NextSqe() noexcept {
+  io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_);
+  if (sqe != nullptr) return sqe;
+  ::io_uring_submit(&ring_);
+  return ::io_uring_get_sqe(&ring_);
+}
+
+int UringLoop::Poll(int fd, std::uint32_t events, bool multishot, std::uint64_t name) noexcept {
+  io_uring_sqe* sqe = NextSqe();
+  if (sqe == nullptr) return ENOBUFS;
+  if (multishot) {
+    ::io_uring_prep_poll_multishot(sqe, fd, events);
+  } else {
+    ::io_uring_prep_poll_add(sqe, fd, events);
+  }
+  sqe->user_data = name;
+  return 0;
+}
+
+// Where the queue is full, the shutdown's own completion brings us back (OnSocketCompletion).
+void UringLoop::CancelRequest(std::uint64_t name) noexcept {
+  io_uring_sqe* sqe = NextSqe();
+  if (sqe == nullptr) return;
+  ::io_uring_prep_cancel64(sqe, name, 0);
+  sqe->user_data = KernelName(KernelTag::kCancel, {});
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+int UringLoop::WatchReads(SocketId id, SocketRecord& record) noexcept {
+  const int error = Poll(record.fd, kReads, true, KernelName(KernelTag::kRead, id));
+  if (error != 0) return error;
+  record.read_watched = true;
+  ++record.kernel_ops;
+  return 0;
+}
+
+int UringLoop::WatchWrites(SocketId id, SocketRecord& record) noexcept {
+  const int error = Poll(record.fd, POLLOUT, false, KernelName(KernelTag::kWrite, id));
+  if (error != 0) return error;
+  record.write_watched = true;
+  ++record.kernel_ops;
+  return 0;
+}
+
+int UringLoop::WatchListener(SocketId watch, int fd) noexcept {
+  return Poll(fd, POLLIN, true, KernelName(KernelTag::kListener, watch));
+}
+
+void UringLoop::Forget(SocketId id, SocketRecord& record) noexcept {
+  ::shutdown(record.fd, SHUT_RDWR);
+  if (record.read_watched) CancelRequest(KernelName(KernelTag::kRead, id));
+  if (record.write_watched) CancelRequest(KernelName(KernelTag::kWrite, id));
+}
+
+void UringLoop::ForgetListener(SocketId watch, int) noexcept {
+  CancelRequest(KernelName(KernelTag::kListener, watch));
+  // The poll holds the listening socket: it must go before the caller closes it, or its port stays
+  // taken until the next turn.
+  ::io_uring_submit_and_get_events(&ring_);
+}
+
+void UringLoop::Submit(FileOp& op) noexcept {
+  io_uring_sqe* sqe = NextSqe();
+  for (int tries = 0; sqe == nullptr; ++tries) {
+    ENGINE_CHECK(tries < kSubmitTriesMax);
+    ::io_uring_submit_and_get_events(&ring_);
+    sqe = ::io_uring_get_sqe(&ring_);
+  }
+  const std::uint32_t index = files_.Add(op);
+  const auto parts = static_cast<unsigned>(std::min(op.data.size(), kGatherMax));
+  ::io_uring_prep_writev(sqe, op.file, op.data.data(), parts, op.offset);
+  sqe->user_data = KernelName(KernelTag::kFile, {index, 0});
+}
+
+void UringLoop::Wait(Time at_most) noexcept {
+  int result = 0;
+  if (at_most <= Time::zero()) {
+    result = ::io_uring_submit_and_get_events(&ring_);
+  } else {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at_most);
+    __kernel_timespec limit{seconds.count(), (at_most - seconds).count()};
+    io_uring_cqe* cqe = nullptr;
+    result = ::io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &limit, nullptr);
+  }
+  // ETIME, EINTR, EBUSY (completions wait to be reaped), EAGAIN and ENOMEM pass. The rest would be
+  // a bug of ours: another thread (EEXIST), a closed ring (EBADF), a wrong call (EINVAL).
+  ENGINE_CHECK(result != -EEXIST && result != -EBADF && result != -EINVAL);
+}
+
+void UringLoop::Dispatch() noexcept {
+  unsigned head = 0;
+  unsigned count = 0;
+  io_uring_cqe* cqe = nullptr;
+  io_uring_for_each_cqe(&ring_, head, cqe) {
+    OnCompletion(*cqe);
+    if (++count == kCompletionsPerTurnMax) break;
+  }
+  ::io_uring_cq_advance(&ring_, count);
+}
+
+void UringLoop::OnCompletion(const io_uring_cqe& cqe) noexcept {
+  const SocketId id = IdOf(cqe.user_data);
+  switch (const KernelTag tag = TagOf(cqe.user_data); tag) {
+    case KernelTag::kRead:
+    case KernelTag::kWrite: OnSocketCompletion(tag, id, cqe); break;
+    case KernelTag::kListener: OnListenerCompletion(id, cqe); break;
+    case KernelTag::kWake:
+      mailbox().DrainWake();
+      if ((cqe.flags & IORING_CQE_F_MORE) == 0)
+        ENGINE_CHECK(Poll(mailbox().wake_descriptor(), POLLIN, true, cqe.user_data) == 0);
+      break;
+    case KernelTag::kFile:
+      files_.Finish(id.index, cqe.res < 0 ? IoResult{0, -cqe.res} : IoResult{cqe.res, 0});
+      break;
+    case KernelTag::kCancel: break;  // it had ended by itself (ENOENT, EALREADY)
+  }
+}
+
+void UringLoop::OnSocketCompletion(KernelTag tag, SocketId id, const io_uring_cqe& cqe) noexcept {
+  SocketRecord* record = FindRecord(id);
+  ENGINE_CHECK(record != nullptr);
+  const bool last = (cqe.flags & IORING_CQE_F_MORE) == 0;
+  if (last) {
+    if (tag == KernelTag::kRead) record->read_watched = false;
+    if (tag == KernelTag::kWrite) record->write_watched = false;
+  }
+  if (record->owner == nullptr) {
+    if (last) {
+      OnKernelOpEnd(*record);
+    } else {
+      CancelRequest(cqe.user_data);  // in case that of Close() found no room
+    }
+    return;
+  }
+  if (last) OnKernelOpEnd(*record);
+  if (cqe.res < 0) {
+    Fail(*record, -cqe.res);
+    return;
+  }
+  OnReadiness(id, static_cast<std::uint32_t>(cqe.res));
+  record = FindOpen(id);
+  // Ended without our asking. One that is hung up is read to its end by the ready list.
+  if (record == nullptr || record->read_watched || record->hung_up || record->gone) return;
+  if (const int error = WatchReads(id, *record); error != 0) Fail(*record, error);
+}
+
+void UringLoop::OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) noexcept {
+  const int fd = ListenerDescriptor(watch);
+  if (fd < 0) return;  // StopListening was called
+  OnListenerReady(watch);
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) ENGINE_CHECK(WatchListener(watch, fd) == 0);
+}
+
+}  // namespace engine
