@@ -1,0 +1,393 @@
+// Named situations of the relay, in virtual time: what the mail server is told, and when.
+#include <algorithm>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/relay/relay_world.h"
+
+namespace relay_sim {
+namespace {
+
+using engine::Time;
+using milter::Outcome;
+using relay::Count;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// A scanner that takes exactly `time` and finds nothing.
+ScannerPlan Calm(Time time) {
+  ScannerPlan plan;
+  plan.delay_min = plan.delay_max = time;
+  plan.reject = plan.discard = plan.tempfail = plan.leaves_parts = 0;
+  return plan;
+}
+
+constexpr SessionMix kOne{
+    .messages_max = 1, .recipients_max = 1, .body_bytes_max = 500, .sendmail = 0};
+
+class RelayScenarioTest : public testing::Test {
+ protected:
+  void Begin(const WorldOptions& options) { relay_ = std::make_unique<RelayWorld>(1, options); }
+  SimMailServer& Play(milter::MtaScript script,
+                      milter::MtaKind kind = milter::MtaKind::kPostfix,
+                      Time at = {}) {
+    milter::MtaOptions options;
+    options.kind = kind;
+    SimMailServer& server = relay_->AddServer(options, std::move(script));
+    relay_->ConnectAt(server, std::max(at, relay_->world().now()));
+    return server;
+  }
+  SimMailServer& PlayOne(Time at = {}) {
+    return Play(relay_->MakeScript(kOne), milter::MtaKind::kPostfix, at);
+  }
+  void RunAll() { ASSERT_TRUE(relay_->RunServers(hours(5))); }
+  static const milter::TransactionResult& First(const SimMailServer& server) {
+    return server.session().results().at(0);
+  }
+  void TearDown() override {
+    for (const std::string& what : relay_->Finish())
+      ADD_FAILURE() << what;
+  }
+
+  std::unique_ptr<RelayWorld> relay_;
+};
+
+TEST_F(RelayScenarioTest, CleanMessageIsAcceptedWithTheScannersEdits) {
+  Begin({.scanner = Calm(milliseconds(80))});
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  ASSERT_EQ(First(server).edits.size(), 1U);
+  EXPECT_EQ(First(server).edits[0].value, " Q0");
+}
+
+TEST_F(RelayScenarioTest, NeverMoreThanTheLimitInsideTheScannerWhileClientsAbort) {
+  WorldOptions options{.shards = 3, .scanner_slots = 4, .scanner = Calm(seconds(2))};
+  options.config.scanner_wait_max = hours(1);
+  options.config.answer_within = hours(2);
+  Begin(options);
+  for (int i = 0; i < 200; ++i) {
+    SimMailServer& server = PlayOne(milliseconds(1000 + i));
+    // Half of the clients go, most of them while their message waits, some while it is scanned.
+    if (i % 2 == 0) relay_->world().At(milliseconds(1500 + 500 * i), [&server] { server.Drop(); });
+  }
+  RunAll();
+  EXPECT_EQ(relay_->scanner().inside_most(), 4U);
+  EXPECT_GT(relay_->Sum(Count::kOrphansReplied), 10U);
+  EXPECT_EQ(relay_->Sum(Count::kAnsweredContinue) + relay_->Sum(Count::kMessagesAborted), 200U);
+}
+
+TEST_F(RelayScenarioTest, WaitersAreServedInTheOrderTheyCame) {
+  WorldOptions options{.shards = 2, .scanner_slots = 1, .scanner = Calm(seconds(1))};
+  Begin(options);
+  for (int i = 0; i < 40; ++i)
+    PlayOne(milliseconds(1000 + 10 * i));
+  RunAll();
+  for (int i = 0; i < 40; ++i) {
+    const Time ideal = seconds(i + 1);
+    EXPECT_LE(relay_->servers()[static_cast<std::size_t>(i)]->longest_answer(), ideal + seconds(1))
+        << "message " << i;
+  }
+}
+
+TEST_F(RelayScenarioTest, SixtySlowRecipientsKeepTheirSession) {
+  Begin({.scanner = Calm(seconds(1))});
+  const SessionMix mix{.messages_max = 1, .recipients_max = 1, .body_bytes_max = 100};
+  milter::MtaScript script = relay_->MakeScript(mix);
+  for (int i = 1; i < 60; ++i) {
+    script.transactions[0].recipients.push_back(
+        {.address = "<r" + std::to_string(i) + "@lab.test>", .arguments = {}, .macros = {}});
+  }
+  milter::MtaOptions options;
+  options.paced = true;
+  SimMailServer& server = relay_->AddServer(options, std::move(script), seconds(30));
+  relay_->ConnectAt(server, relay_->world().now());
+  RunAll();
+  EXPECT_FALSE(server.lost());
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  EXPECT_GT(relay_->world().now(), seconds(1800));
+}
+
+TEST_F(RelayScenarioTest, SilentSessionIsClosedAfterTwoHours) {
+  Begin({.shards = 1, .scanner = Calm(seconds(1))});
+  milter::MtaOptions options;
+  options.paced = true;
+  SimMailServer& server = relay_->AddServer(options, relay_->MakeScript(kOne), seconds(7300));
+  relay_->ConnectAt(server, relay_->world().now());
+  RunAll();
+  EXPECT_TRUE(server.lost());
+  EXPECT_EQ(relay_->Sum(Count::kSessionsTimedOut), 1U);
+}
+
+TEST_F(RelayScenarioTest, SendmailWaitsThroughALongScan) {
+  Begin({.scanner = Calm(seconds(200))});
+  SimMailServer& server = Play(relay_->MakeScript(kOne), milter::MtaKind::kSendmail);
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  // Sendmail's R timeout is 10 s for each packet.
+  EXPECT_GE(First(server).progress_count, 200U / 10U);
+}
+
+TEST_F(RelayScenarioTest, SendmailIsAnsweredBeforeItGivesUp) {
+  Begin({.scanner = Calm(seconds(450))});
+  SimMailServer& server = Play(relay_->MakeScript(kOne), milter::MtaKind::kSendmail);
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  script.macros = {{"v", "8.17.1.9"}};
+  SimMailServer& named = Play(std::move(script), milter::MtaKind::kSendmail);
+  RunAll();
+  // The first says that it is Postfix (macro v), and has the time; the second has 300 s, absolute.
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(named).outcome, Outcome::kTempfailed);
+  EXPECT_LT(named.longest_answer(), seconds(300));
+}
+
+TEST_F(RelayScenarioTest, RefusedConnectIsATemporaryFailure) {
+  Begin({.scanner = Calm(seconds(1))});
+  relay_->scanner().StopListening();
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(server).reply_text, "451 4.6.0 Content scanner malfunction");
+  EXPECT_FALSE(server.lost());
+  EXPECT_EQ(relay_->Sum(Count::kRefusedUnreachable), 1U);
+}
+
+TEST_F(RelayScenarioTest, FullBacklogIsBusyNotDown) {
+  WorldOptions options{.shards = 1, .scanner = Calm(milliseconds(5))};
+  options.scanner_backlog = 1;
+  Begin(options);
+  for (int i = 0; i < 30; ++i)
+    PlayOne(seconds(2));
+  RunAll();
+  EXPECT_EQ(relay_->Sum(Count::kAnsweredContinue), 30U);
+  EXPECT_GT(relay_->Sum(Count::kScannerBusy), 0U);
+}
+
+TEST_F(RelayScenarioTest, HalfReplyLeavesNoEdit) {
+  WorldOptions options{.scanner = Calm(seconds(1))};
+  options.scanner.half_reply = 1'000'000;
+  Begin(options);
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(server).reply_text, "451 4.6.0 Content scanner malfunction");
+  EXPECT_TRUE(First(server).edits.empty());
+}
+
+TEST_F(RelayScenarioTest, BrokenRepliesLeaveNoEdit) {
+  WorldOptions options{.scanner = Calm(seconds(1))};
+  options.scanner.broken_reply = 1'000'000;
+  Begin(options);
+  for (int i = 0; i < 20; ++i)
+    PlayOne(seconds(2));
+  RunAll();
+  for (const auto& server : relay_->servers()) {
+    EXPECT_EQ(First(*server).outcome, Outcome::kTempfailed);
+    EXPECT_TRUE(First(*server).edits.empty());
+  }
+  EXPECT_EQ(relay_->Sum(Count::kBrokenReplies), 20U);
+}
+
+TEST_F(RelayScenarioTest, PassOnFailureMarksTheMessage) {
+  WorldOptions options{.scanner = Calm(seconds(1))};
+  options.config.pass_on_failure = true;
+  options.config.unscanned_header_name = "X-Unscanned";
+  options.config.unscanned_header_value = "yes";
+  Begin(options);
+  relay_->scanner().StopListening();
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  const std::string id = script.transactions[0].queue_id;
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  ASSERT_EQ(First(server).edits.size(), 1U);
+  EXPECT_EQ(First(server).edits[0].name + ":" + First(server).edits[0].value, "X-Unscanned: yes");
+  EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 1U);
+  // The ledger's rule "accepted only with the scanner's word" is what -P gives up: say that it has
+  // it.
+  LedgerEntry& entry = relay_->ledger()[id];
+  entry.reply_left = true;
+  entry.verdict = ampdp::Verdict::kContinue;
+  relay_->set_edit_marker_checked(false);
+}
+
+TEST_F(RelayScenarioTest, OverloadIsNotPassedOnFailure) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(60))};
+  options.config.pass_on_failure = true;
+  options.config.scanner_wait_max = seconds(5);
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(3));
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(second).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(second).reply_text.substr(0, 10), "451 4.3.2 ");
+  EXPECT_LT(second.longest_answer(), seconds(6));
+}
+
+TEST_F(RelayScenarioTest, ScanTimeoutAnswersAndKeepsTheSlotUntilTheScannerIsDone) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(100))};
+  options.config.scan_timeout = seconds(10);
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(3));
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kTempfailed);
+  EXPECT_LT(first.longest_answer(), seconds(12));
+  // The second got the slot only when the scanner was done with the first, 90 s later.
+  EXPECT_GT(second.longest_answer(), seconds(100));
+  EXPECT_EQ(relay_->scanner().inside_most(), 1U);
+}
+
+TEST_F(RelayScenarioTest, OrphanLimitFreesTheSlotOfAHungScanner) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(1))};
+  options.scanner.hang = 1'000'000;
+  options.scanner.hang_for = hours(2);
+  options.config.scan_timeout = seconds(10);
+  Begin(options);
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(relay_->slots().free_slots(), 0);
+  relay_->world().Run(relay_->world().now() + seconds(485));
+  EXPECT_EQ(relay_->slots().free_slots(), 0);
+  relay_->world().Run(relay_->world().now() + seconds(10));
+  EXPECT_EQ(relay_->slots().free_slots(), 1);
+  EXPECT_EQ(relay_->Sum(Count::kOrphansExpired), 1U);
+}
+
+TEST_F(RelayScenarioTest, TooManyRecipientsAreRefusedAtData) {
+  WorldOptions options;
+  options.config.recipients_max = 3;
+  Begin(options);
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  for (int i = 0; i < 3; ++i) {
+    script.transactions[0].recipients.push_back(
+        {.address = "<x@y>", .arguments = {}, .macros = {}});
+  }
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kRejected);
+  EXPECT_EQ(First(server).decided_at, milter::Command::kData);
+  EXPECT_EQ(First(server).reply_text, "550 5.5.3 Too many recipients");
+  EXPECT_EQ(relay_->scanner().requests(), 0U);
+  relay_->set_rejects_by_us(true);
+}
+
+TEST_F(RelayScenarioTest, HugeHeaderIsRefusedAtTheEnd) {
+  WorldOptions options;
+  options.config.header_bytes_max = 64 * 1024;
+  Begin(options);
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  for (int i = 0; i < 3; ++i) {
+    script.transactions[0].headers.push_back({"X-Big", " " + std::string(30000, 'x')});
+  }
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kRejected);
+  EXPECT_EQ(First(server).decided_at, milter::Command::kEndOfMessage);
+  EXPECT_EQ(First(server).reply_text, "552 5.3.4 Message header is too large");
+  EXPECT_EQ(relay_->scanner().requests(), 0U);
+  EXPECT_EQ(relay_->shard(0).spool().taken() + relay_->shard(1).spool().taken(), 0U);
+  relay_->set_rejects_by_us(true);
+}
+
+TEST_F(RelayScenarioTest, SpoolWithoutRoomIsToldAtData) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(20))};
+  options.messages_max = 1;
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(3));
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(second).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(second).decided_at, milter::Command::kData);
+  EXPECT_EQ(First(second).reply_text.substr(0, 10), "452 4.3.1 ");
+}
+
+TEST_F(RelayScenarioTest, DiskFullInTheMiddleIsATemporaryFailure) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+  Begin(options);
+  relay_->world().files().bytes_max = 20000;
+  const SessionMix mix{
+      .messages_max = 1, .recipients_max = 1, .body_bytes_max = 100, .sendmail = 0};
+  milter::MtaScript script = relay_->MakeScript(mix);
+  script.transactions[0].body.assign(200000, 'x');
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(server).reply_text.substr(0, 10), "452 4.3.1 ");
+  EXPECT_FALSE(server.lost());
+  relay_->world().files().bytes_max = sim::SimFiles::kBytesUnlimited;
+}
+
+TEST_F(RelayScenarioTest, SessionsOverTheLimitAreTold421) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(30))};
+  options.sessions_max = 2;
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(2));
+  SimMailServer& third = PlayOne(seconds(4));
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(second).outcome, Outcome::kAccepted);
+  ASSERT_EQ(third.session().session_replies().size(), 1U);
+  EXPECT_EQ(third.session().session_replies()[0].text.substr(0, 4), "421 ");
+  EXPECT_EQ(relay_->Sum(Count::kSessionsRefused), 1U);
+}
+
+TEST_F(RelayScenarioTest, NothingOfAMessageIsLeftAfterTenSeconds) {
+  Begin({.shards = 1, .scanner = Calm(seconds(1))});
+  PlayOne();
+  RunAll();
+  relay_->world().Run(relay_->world().now() + seconds(12));
+  EXPECT_TRUE(relay_->world().files().FilesWith("Q0").empty());
+}
+
+TEST_F(RelayScenarioTest, ShutdownWaitsForShortScansAndAnswersLongOnes) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(3))};
+  options.scanner.delay_max = seconds(60);
+  Begin(options);
+  for (int i = 0; i < 30; ++i)
+    PlayOne(seconds(2));
+  relay_->world().Run(seconds(4));
+  const Time stop = relay_->world().now();
+  relay_->shard(0).Stop(stop + seconds(7));
+  ASSERT_TRUE(
+      relay_->world().RunUntil([this] { return relay_->shard(0).done(); }, stop + seconds(8)));
+  RunAll();
+  int accepted = 0;
+  for (const auto& server : relay_->servers()) {
+    const Outcome outcome = First(*server).outcome;
+    EXPECT_TRUE(outcome == Outcome::kAccepted || outcome == Outcome::kTempfailed);
+    accepted += outcome == Outcome::kAccepted ? 1 : 0;
+  }
+  EXPECT_GT(accepted, 0);
+  EXPECT_LT(accepted, 30);
+}
+
+TEST_F(RelayScenarioTest, NewFilesForEachMessageWhereReuseIsOff) {
+  WorldOptions options{.shards = 1, .scanner = Calm(milliseconds(10))};
+  options.spool_reuse = false;
+  Begin(options);
+  for (int i = 0; i < 5; ++i)
+    PlayOne(seconds(2 + i));
+  RunAll();
+  EXPECT_EQ(relay_->Sum(Count::kAnsweredContinue), 5U);
+  EXPECT_EQ(relay_->shard(0).spool().counters().made, 5U);
+  EXPECT_EQ(relay_->shard(0).spool().counters().reused, 0U);
+}
+
+TEST_F(RelayScenarioTest, OneFileServesManyMessagesWhereReuseIsOn) {
+  Begin({.shards = 1, .scanner = Calm(milliseconds(10))});
+  for (int i = 0; i < 5; ++i)
+    PlayOne(seconds(2 + i));
+  RunAll();
+  EXPECT_EQ(relay_->shard(0).spool().counters().made, 1U);
+  EXPECT_EQ(relay_->shard(0).spool().counters().reused, 4U);
+}
+
+}  // namespace
+}  // namespace relay_sim

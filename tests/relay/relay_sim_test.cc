@@ -1,0 +1,108 @@
+// The whole relay under seeded faults: whatever strikes, the invariants of RelayWorld hold.
+//
+// MILLRACE_SIM_SEEDS: how many seeds (default 200); MILLRACE_SIM_SEED: that one alone, to repeat a
+// failure.
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/relay/relay_world.h"
+
+namespace relay_sim {
+namespace {
+
+std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
+  const char* text =
+      std::getenv(name);  // NOLINT(concurrency-mt-unsafe): tests have one thread here
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+WorldOptions RoughOptions(std::uint64_t seed) {
+  WorldOptions options;
+  options.shards = 1 + static_cast<std::uint32_t>(seed % 4);
+  options.scanner_slots = seed % 3 == 0 ? 2 : (seed % 3 == 1 ? 8 : engine::SlotPool::kUnlimited);
+  if (seed % 5 != 0) options.faults = sim::SimFaults::Rough();
+  if (seed % 7 == 0) options.faults.cut = 0;
+  options.spool_reuse = seed % 6 != 0;
+  options.scanner_backlog = seed % 4 == 0 ? 2 : 4096;
+  options.scanner.half_reply = 30'000;
+  options.scanner.broken_reply = 30'000;
+  options.scanner.hang = 20'000;
+  options.scanner.late_read = 100'000;
+  options.scanner.keeps_link = 50'000;
+  options.scanner.keeps_open = 50'000;
+  options.config.scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
+  options.config.scanner_wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
+  return options;
+}
+
+using Sums = std::array<std::uint64_t, static_cast<std::size_t>(relay::Count::kEnd)>;
+
+std::uint64_t RunSeed(std::uint64_t seed, std::string* broken, Sums* sums = nullptr) {
+  RelayWorld relay(seed, RoughOptions(seed));
+  const SessionMix mix{.stops = seed % 5 == 0 ? 0U : 150'000U};
+  for (int i = 0; i < 25; ++i) {
+    const engine::Time at =
+        relay.world().random().Between(relay.world().now(), std::chrono::seconds(30));
+    relay.ConnectAt(relay.AddRandomServer(mix), at);
+  }
+  if (!relay.RunServers(std::chrono::hours(3))) *broken += "a session does not end\n";
+  const std::uint64_t inside = relay.scanner().inside_most();
+  const auto limit = static_cast<std::uint64_t>(RoughOptions(seed).scanner_slots);
+  if (relay.world().faults().cut == 0 && inside > limit)
+    *broken += "more inside the scanner than -m allows\n";
+  for (std::size_t i = 0; sums != nullptr && i < sums->size(); ++i) {
+    (*sums)[i] += relay.Sum(static_cast<relay::Count>(i));
+  }
+  for (const std::string& what : relay.Finish())
+    *broken += what + "\n";
+  return relay.world().trace_hash();
+}
+
+TEST(RelaySimTest, InvariantsHoldUnderFaults) {
+  const std::uint64_t only = FromEnvironment("MILLRACE_SIM_SEED", 0);
+  const std::uint64_t first = only != 0 ? only : 1;
+  const std::uint64_t count = only != 0 ? 1 : FromEnvironment("MILLRACE_SIM_SEEDS", 200);
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    std::string broken;
+    RunSeed(seed, &broken);
+    ASSERT_EQ(broken, "") << "repeat with MILLRACE_SIM_SEED=" << seed;
+  }
+}
+
+// A simulation that never meets a path proves nothing about it.
+TEST(RelaySimTest, SeedsReachEveryPath) {
+  Sums sums{};
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    std::string broken;
+    RunSeed(seed, &broken, &sums);
+  }
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    switch (static_cast<relay::Count>(i)) {
+      case relay::Count::kSessionsRefused:  // limits: relay_scenario_test
+      case relay::Count::kSessionsTimedOut:
+      case relay::Count::kRefusedAtData:
+      case relay::Count::kSessionsBroken:       // the peers speak the protocol well
+      case relay::Count::kAnsweredAccept:       // amavisd never says it
+      case relay::Count::kPassedUnscanned:      // -P: relay_scenario_test
+      case relay::Count::kRefusedMessageLimit:  // relay_scenario_test
+      case relay::Count::kUnknownAttributes:    // verdict_map_test
+      case relay::Count::kEditsDropped:
+      case relay::Count::kOrphansExpired:  // relay_scenario_test
+        continue;
+      default: EXPECT_GT(sums[i], 0U) << relay::kCountNames[i];
+    }
+  }
+}
+
+TEST(RelaySimTest, SameSeedGivesTheSameRun) {
+  for (const std::uint64_t seed : {11U, 12U, 13U}) {
+    std::string broken;
+    EXPECT_EQ(RunSeed(seed, &broken), RunSeed(seed, &broken)) << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace relay_sim

@@ -1,0 +1,279 @@
+// Builds the simulated relay, plays sessions, checks the invariants.
+#include "tests/relay/relay_world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace relay_sim {
+namespace {
+
+using engine::Time;
+
+class NullSink final : public engine::LogSink {
+ public:
+  bool Emit(engine::Level, Time, std::string_view) noexcept override { return true; }
+};
+
+std::int64_t FixedClock() noexcept {
+  return 1'795'316'783;
+}
+
+engine::Address UnixAddress(const std::string& path) {
+  auto address = engine::ParseAddress("unix:" + path);
+  ENGINE_CHECK(address.ok());
+  return *std::move(address);
+}
+
+constexpr const char* kMilterPath = "/run/milter.sock";
+constexpr const char* kScannerPath = "/run/scanner.sock";
+
+// Reference conversion, octet by octet: what the spool must hold of a body.
+std::string WithLineFeeds(const std::string& body) {
+  std::string out;
+  for (std::size_t i = 0; i < body.size(); ++i) {
+    if (body[i] == '\r' && i + 1 < body.size() && body[i + 1] == '\n') continue;
+    out += body[i];
+  }
+  return out;
+}
+
+std::string ExpectedContent(const milter::Transaction& transaction) {
+  std::string text;
+  for (const milter::HeaderField& field : transaction.headers) {
+    text += field.name + ":" + field.value + "\n";
+  }
+  return text + "\n" + WithLineFeeds(transaction.body);
+}
+
+}  // namespace
+
+RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
+    : world_(seed, options.faults),
+      options_(options),
+      slots_(options.scanner_slots),
+      log_(std::make_unique<NullSink>()),
+      milter_address_(UnixAddress(kMilterPath)) {
+  settings_.config = options.config;
+  settings_.scanner = UnixAddress(kScannerPath);
+  settings_.refusing_filter.protocol &= ~milter::kNoReplyConnect;
+  settings_.sessions_max = options.sessions_max;
+  settings_.messages_max = options.messages_max;
+  settings_.scans_max = options.messages_max;
+  settings_.spool_limits.slots_max = options.messages_max;
+  settings_.spool_reuse = options.spool_reuse;
+  settings_.block_bytes_max = 512 * engine::kMiB;
+  listener_ = world_.Listen(kMilterPath, 4096);
+  for (std::uint32_t i = 0; i < options.shards; ++i) {
+    sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
+    loops_.push_back(&loop);
+    shards_.push_back(std::make_unique<relay::ShardApp>(
+        relay::ShardParts{settings_, loop, slots_, log_, &FixedClock, i}));
+    loop.Listen(
+        listener_,
+        [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },
+        shards_.back().get());
+  }
+  peers_ = &world_.AddLoop("peers", "/peers");
+  scanner_ = std::make_unique<SimScanner>(world_, *peers_, ledger_, options.scanner);
+  scanner_->Listen(kScannerPath, options.scanner_backlog);
+}
+
+RelayWorld::~RelayWorld() {
+  ENGINE_CHECK(finished_);
+}
+
+milter::Transaction RelayWorld::MakeTransaction(const SessionMix& mix) {
+  sim::SimRandom& random = world_.random();
+  milter::Transaction t;
+  t.queue_id = "Q" + std::to_string(next_message_++);
+  t.sender.address = "<sender-" + t.queue_id + "@example.net>";
+  const std::uint64_t recipients = random.Between(1, mix.recipients_max);
+  for (std::uint64_t i = 0; i < recipients; ++i) {
+    t.recipients.push_back({.address = "<r" + std::to_string(i) + "-" + t.queue_id + "@lab.test>",
+                            .arguments = {},
+                            .macros = {}});
+  }
+  t.headers = {{"Subject", " message " + t.queue_id},
+               {"X-Odd",
+                !mix.odd_space         ? " x"
+                : random.Below(2) == 0 ? "\tx"
+                                       : ""},
+               {"X-Folded", " a\n\tb " + t.queue_id}};
+  static constexpr std::string_view kPieces[] = {"\r\n", "\r", "\n", "\r\r\n", "text ", "."};
+  const std::uint64_t bytes = random.Below(mix.body_bytes_max + 1);
+  while (t.body.size() < bytes) {
+    const std::uint64_t piece = random.Below(8);
+    t.body += piece < 6 ? std::string(kPieces[piece]) : "body of " + t.queue_id + "\r\n";
+  }
+  if (random.Chance(mix.stops)) {
+    static constexpr milter::Command kStages[] = {
+        milter::Command::kMail,
+        milter::Command::kRcpt,
+        milter::Command::kData,
+        milter::Command::kHeader,
+        milter::Command::kBody,
+        milter::Command::kEndOfHeaders,
+        milter::Command::kEndOfMessage,
+    };
+    t.stop.after = kStages[random.Below(7)];
+    const bool early =
+        t.stop.after == milter::Command::kMail || t.stop.after == milter::Command::kRcpt;
+    t.stop.how = early && random.Below(2) == 0 ? milter::StopHow::kReset : milter::StopHow::kDrop;
+  }
+  ledger_[t.queue_id].content = ExpectedContent(t);
+  return t;
+}
+
+milter::MtaScript RelayWorld::MakeScript(const SessionMix& mix) {
+  milter::MtaScript script;
+  script.macros = {{"j", "mx.lab.test"}, {"v", "Postfix 3.7.11"}, {"daemon_name", "mx.lab.test"}};
+  const std::uint64_t messages = world_.random().Between(1, mix.messages_max);
+  for (std::uint64_t i = 0; i < messages; ++i)
+    script.transactions.push_back(MakeTransaction(mix));
+  return script;
+}
+
+SimMailServer& RelayWorld::AddServer(const milter::MtaOptions& options,
+                                     milter::MtaScript script,
+                                     Time step_every) {
+  servers_.push_back(
+      std::make_unique<SimMailServer>(*peers_, options, std::move(script), step_every));
+  return *servers_.back();
+}
+
+SimMailServer& RelayWorld::AddRandomServer(const SessionMix& mix) {
+  milter::MtaOptions options;
+  if (world_.random().Chance(mix.sendmail)) options.kind = milter::MtaKind::kSendmail;
+  static constexpr milter::Offer kOffers[] = {
+      {6, milter::kActionsAll, milter::kProtocolAll},
+      {6, milter::kActionsAll, milter::kProtocolAll},
+      {6, milter::kActionsAll, 0x37F},
+      {4, milter::kActionsAll, 0x37F},
+      {2, 0x3F, 0x7F},
+  };
+  options.offer = kOffers[world_.random().Below(5)];
+  SessionMix own = mix;
+  own.odd_space = mix.odd_space && (options.offer.protocol & milter::kLeadingSpace) != 0;
+  return AddServer(options, MakeScript(own));
+}
+
+void RelayWorld::ConnectAt(SimMailServer& server, Time at) {
+  world_.At(at, [this, &server] { server.Connect(milter_address_); });
+}
+
+bool RelayWorld::RunServers(Time limit) {
+  return world_.RunUntil(
+      [this] {
+        return std::all_of(
+            servers_.begin(), servers_.end(), [](const auto& server) { return server->done(); });
+      },
+      limit);
+}
+
+std::uint64_t RelayWorld::Sum(relay::Count count) const {
+  std::uint64_t sum = 0;
+  for (const auto& shard : shards_)
+    sum += shard->counters().Read(count);
+  return sum;
+}
+
+std::vector<std::string> RelayWorld::Finish() {
+  for (const auto& server : servers_)
+    CheckServer(*server);
+  // Orphans end by themselves, within orphan_limit.
+  const auto scans = [this] {
+    return std::all_of(
+        shards_.begin(), shards_.end(), [](const auto& s) { return s->scans() == 0; });
+  };
+  if (!world_.RunUntil(scans,
+                       world_.now() + settings_.config.orphan_limit + std::chrono::seconds(60))) {
+    world_.Broken("a scan does not end");
+  }
+  if (slots_.waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
+  if (slots_.free_slots() != options_.scanner_slots) world_.Broken("scanner slots leaked");
+  // The disk may refuse at any time; removals get their second chance undisturbed.
+  world_.faults() = sim::SimFaults();
+  world_.Run(world_.now() + std::chrono::seconds(30));
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    loops_[i]->StopListening(listener_);
+    shards_[i]->Stop(world_.now() + std::chrono::seconds(7));
+  }
+  const auto done = [this] {
+    return std::all_of(shards_.begin(), shards_.end(), [](const auto& s) { return s->done(); });
+  };
+  if (!world_.RunUntil(done, world_.now() + std::chrono::seconds(8)))
+    world_.Broken("shutdown takes too long");
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    const std::string root = "/spool/" + std::to_string(i);
+    for (const std::string& name : world_.files().List(root))
+      world_.Broken("left behind: " + root + "/" + name);
+    if (shards_[i]->sessions() != 0 || shards_[i]->messages() != 0) world_.Broken("records leaked");
+    if (shards_[i]->blocks().bytes_in_use() != 0) world_.Broken("blocks leaked");
+  }
+  for (const auto& [path, content] : scanner_->evidence()) {
+    if (world_.files().ReadFile(path) != content)
+      world_.Broken("a kept hard link was overwritten: " + path);
+  }
+  servers_.clear();
+  shards_.clear();
+  finished_ = true;
+  return world_.broken();
+}
+
+void RelayWorld::CheckServer(const SimMailServer& server) {
+  const milter::MtaSession& session = server.session();
+  if (session.error() != milter::MtaError::kNone) {
+    world_.Broken("a mail server would call this an error: " +
+                  std::string(milter::MtaErrorText(session.error())));
+  }
+  const std::size_t begun = session.results().size();
+  for (std::size_t i = 0; i < begun; ++i) {
+    const bool ended = i < session.transactions_done();
+    CheckResult(server.script().transactions[i], session.results()[i], ended && !server.lost());
+  }
+}
+
+void RelayWorld::CheckResult(const milter::Transaction& transaction,
+                             const milter::TransactionResult& result,
+                             bool ended) {
+  const LedgerEntry& entry = ledger_[transaction.queue_id];
+  const std::string& id = transaction.queue_id;
+  if (entry.requests > 1) world_.Broken(id + " was sent to the scanner more than once");
+  const bool at_end = result.decided_at == milter::Command::kEndOfMessage;
+  switch (result.outcome) {
+    case milter::Outcome::kNone:
+      if (ended && transaction.stop.how == milter::StopHow::kPlayOn)
+        world_.Broken(id + " was never answered");
+      break;
+    case milter::Outcome::kAccepted:
+      if (!entry.reply_left || entry.verdict != ampdp::Verdict::kContinue) {
+        world_.Broken(id + " was accepted without the scanner's word");
+      }
+      if (!edit_marker_checked_) break;
+      if (result.edits.size() != 1 || result.edits[0].value.find(id) == std::string::npos) {
+        world_.Broken(id + " was accepted without its edits, or with another's");
+      }
+      break;
+    case milter::Outcome::kRejected:
+      if (rejects_by_us_) break;
+      if (!entry.reply_left || entry.verdict != ampdp::Verdict::kReject || !at_end ||
+          result.reply_text.find(id) == std::string::npos) {
+        world_.Broken(id + " was rejected without the scanner's word: " + result.reply_text);
+      }
+      break;
+    case milter::Outcome::kDiscarded:
+      if (!entry.reply_left || entry.verdict != ampdp::Verdict::kDiscard) {
+        world_.Broken(id + " was discarded without the scanner's word");
+      }
+      break;
+    case milter::Outcome::kTempfailed: break;  // always safe; how often is for the scenarios to say
+  }
+  if (result.outcome != milter::Outcome::kAccepted && !result.edits.empty() &&
+      entry.verdict != ampdp::Verdict::kContinue) {
+    world_.Broken(id + " was edited without a verdict");
+  }
+}
+
+}  // namespace relay_sim

@@ -1,0 +1,111 @@
+// A whole relay in the simulated world: shards, one scanner, mail servers that play random
+// sessions, and the invariants.
+//
+//   SimMailServer x n --milter--> ShardApp x shards --AM.PDP--> SimScanner
+//                     '-------------- Ledger: what each message is, and what was answered
+//                     --------------'
+//
+// Invariants (checked by Finish()): every message that a mail server finished was answered exactly
+// once, and the answer is the scanner's whole reply or a temporary failure; no edit without a whole
+// reply; the scanner never saw another message's content; no slot is leaked or shared; after Stop()
+// nothing is left in the spool.
+#ifndef MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
+#define MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "relay/shard_app.h"
+#include "tests/relay/sim_mail_server.h"
+#include "tests/relay/sim_scanner.h"
+#include "tests/sim/sim_world.h"
+
+namespace relay_sim {
+
+struct WorldOptions {
+  std::uint32_t shards = 2;
+  std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
+  ScannerPlan scanner{};
+  sim::SimFaults faults{};
+  relay::Config config{};
+  std::uint32_t sessions_max = 1000;  // per shard
+  std::uint32_t messages_max = 500;
+  std::size_t scanner_backlog = 4096;
+  bool spool_reuse = true;
+};
+
+// What a random session is made of.
+struct SessionMix {
+  std::uint32_t messages_max = 4;
+  std::uint32_t recipients_max = 5;
+  std::uint32_t body_bytes_max = 20000;
+  sim::PerMillion stops = 0;  // per message: reset or dropped somewhere
+  sim::PerMillion sendmail = 300'000;
+  bool odd_space = true;  // header white space that only HDR_LEADSPC carries
+};
+
+class RelayWorld {
+ public:
+  RelayWorld(std::uint64_t seed, const WorldOptions& options);
+  ~RelayWorld();
+  RelayWorld(const RelayWorld&) = delete;
+  RelayWorld& operator=(const RelayWorld&) = delete;
+
+  // A message with a queue id of its own, entered in the ledger.
+  milter::Transaction MakeTransaction(const SessionMix& mix);
+  milter::MtaScript MakeScript(const SessionMix& mix);
+  SimMailServer& AddServer(const milter::MtaOptions& options,
+                           milter::MtaScript script,
+                           engine::Time step_every = {});
+  SimMailServer& AddRandomServer(const SessionMix& mix);
+
+  // Connects the server at virtual time `at`.
+  void ConnectAt(SimMailServer& server, engine::Time at);
+  // Runs until all servers are done; false: not before `limit`.
+  bool RunServers(engine::Time limit);
+  // Waits for orphans, stops the shards, and answers what was broken; empty: nothing.
+  std::vector<std::string> Finish();
+
+  // For scenarios that give up an invariant on purpose: edits of our own, rejects of our own.
+  void set_edit_marker_checked(bool checked) { edit_marker_checked_ = checked; }
+  void set_rejects_by_us(bool allowed) { rejects_by_us_ = allowed; }
+
+  sim::SimWorld& world() { return world_; }
+  SimScanner& scanner() { return *scanner_; }
+  Ledger& ledger() { return ledger_; }
+  engine::SlotPool& slots() { return slots_; }
+  relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
+  std::uint64_t Sum(relay::Count count) const;
+  const std::vector<std::unique_ptr<SimMailServer>>& servers() const { return servers_; }
+
+ private:
+  void CheckServer(const SimMailServer& server);
+  void CheckResult(const milter::Transaction& transaction,
+                   const milter::TransactionResult& result,
+                   bool ended);
+
+  sim::SimWorld world_;
+  WorldOptions options_;
+  relay::Settings settings_;
+  engine::SlotPool slots_;
+  engine::Log log_;
+  Ledger ledger_;
+  engine::Address milter_address_;
+  std::vector<sim::SimLoop*> loops_;
+  std::vector<std::unique_ptr<relay::ShardApp>> shards_;
+  sim::SimLoop* peers_ = nullptr;
+  std::unique_ptr<SimScanner> scanner_;
+  std::vector<std::unique_ptr<SimMailServer>> servers_;
+  int listener_ = -1;
+  std::uint64_t next_message_ = 0;
+  bool edit_marker_checked_ = true;
+  bool rejects_by_us_ = false;
+  bool finished_ = false;
+};
+
+}  // namespace relay_sim
+
+#endif  // MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
