@@ -4,14 +4,13 @@ import os
 import pwd
 import shutil
 import subprocess
-import threading
 import unittest
 
 from daemon import USER
 from milter_peer import MilterPeer, message_steps
 from processes import wait_until
 from scanner import Scanner, reply
-from scripted import MALFUNCTION, Pair, only_millrace
+from scripted import MALFUNCTION, Hold, Pair, contains, files_below, only_millrace
 from stack import stack
 
 # SIGTERM's bound is 8 s; init scripts kill after 10 s.
@@ -23,21 +22,6 @@ def start(label, scanner, flags=(), **arguments):
     return stack().daemon_class(
         lab, label, scanner, lab.directory("work") / label, flags, **arguments
     )
-
-
-def files_below(folder):
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def contains(folder, marker):
-    """Whether a file below the folder holds the octets (files may vanish meanwhile)."""
-    for path in files_below(folder):
-        try:
-            if marker in path.read_bytes():
-                return True
-        except FileNotFoundError:
-            continue
-    return False
 
 
 class SocketFormsTest(unittest.TestCase):
@@ -160,42 +144,6 @@ class StartTest(unittest.TestCase):
         wait_until(lambda: not contains(second.work_dir, b"hello"), "the sweep")
 
 
-class Hold:
-    """A message that is inside the scanner until `finish`; `outcome` is its answer then."""
-
-    def __init__(self, pair, body="hello\r\n"):
-        self._arrived, self._release = threading.Event(), threading.Event()
-        self.outcome = None
-
-        def answer(_):
-            self._arrived.set()
-            self._release.wait(60)
-            return [reply()]
-
-        pair.scanner.answer = answer
-        self._peer = pair.peer()
-        self._thread = threading.Thread(target=self._play, args=(body,), daemon=True)
-        self._thread.start()
-
-    def _play(self, body):
-        try:
-            self.outcome = self._peer.play(message_steps(body=body))[-1]
-        except (ConnectionError, OSError):
-            pass  # the daemon was killed
-
-    def wait_for_scan(self):
-        assert self._arrived.wait(60)
-
-    def wait_for_answer(self):
-        self._thread.join(60)
-        assert not self._thread.is_alive()
-
-    def finish(self):
-        self._release.set()
-        self.wait_for_answer()
-        self._peer.close()
-
-
 class EndTest(unittest.TestCase):
     @only_millrace("leaves the directory of every message in flight")
     def test_sigterm_answers_what_is_in_flight_and_leaves_nothing(self):
@@ -299,38 +247,3 @@ class SpoolTest(unittest.TestCase):
             "the parts to be removed",
             30,
         )
-
-
-class CapacityTest(unittest.TestCase):
-    SESSIONS = 1200
-
-    @only_millrace(
-        "uses select(), so descriptors from 1024 on fail; and it needs a thread for each session"
-    )
-    def test_1200_messages_in_the_scanner_at_once_all_get_their_verdict(self):
-        pair = Pair("capacity")
-        release, all_in = threading.Event(), threading.Semaphore(0)
-
-        def hold(_):
-            all_in.release()
-            release.wait(120)
-            return [reply()]
-
-        pair.scanner.answer = hold
-        peers = []
-        try:
-            for _ in range(self.SESSIONS):
-                peer = pair.peer()
-                peers.append(peer)
-                steps = message_steps()
-                peer.play(steps[:-3])  # up to the body
-                peer.begin_end_of_message(steps[-3])
-            for _ in peers:
-                self.assertTrue(all_in.acquire(timeout=120), "not all messages reached the scanner")
-            release.set()
-            verdicts = [peer.finish_end_of_message().verdict for peer in peers]
-        finally:
-            release.set()
-            for peer in peers:
-                peer.close()
-        self.assertEqual(verdicts, [("continue",)] * self.SESSIONS)

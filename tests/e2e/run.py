@@ -12,6 +12,7 @@ N failed"; the exit status is not 0 when a test failed or when none ran.
 import argparse
 import os
 import pathlib
+import resource
 import signal
 import sys
 import time
@@ -123,6 +124,9 @@ def main():
     daemon.Millrace.bin_dir = arguments.bin_dir and str(pathlib.Path(arguments.bin_dir).resolve())
     daemon.Millrace.io = arguments.io
     os.umask(0o022)
+    # The tests hold thousands of connections; the programs that they start inherit the limit.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # SIGTERM ends like Ctrl-C, so that everything started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     running = stack.configure(daemon.BY_NAME[arguments.daemon], arguments.cache, arguments.keep)

@@ -9,6 +9,7 @@ be waited for (it does not answer, crashes, or leaves things behind); such tests
 run on the incumbent.
 """
 
+import threading
 import unittest
 
 from milter_peer import MilterPeer, message_steps
@@ -95,3 +96,54 @@ class ScriptedTest(unittest.TestCase):
     def received(self):
         """The synthesized Received field, without its last line end."""
         return self.requests[0].email[: -len(self.spooled()) - 1]
+
+
+class Hold:
+    """A message that is inside the scanner until `finish`; `outcome` is its answer then."""
+
+    def __init__(self, pair, body="hello\r\n"):
+        self._arrived, self._release = threading.Event(), threading.Event()
+        self.outcome = None
+
+        def answer(_):
+            self._arrived.set()
+            self._release.wait(60)
+            return [reply()]
+
+        pair.scanner.answer = answer
+        self._peer = pair.peer()
+        self._thread = threading.Thread(target=self._play, args=(body,), daemon=True)
+        self._thread.start()
+
+    def _play(self, body):
+        try:
+            self.outcome = self._peer.play(message_steps(body=body))[-1]
+        except (ConnectionError, OSError):
+            pass  # the daemon was killed
+
+    def wait_for_scan(self):
+        assert self._arrived.wait(60)
+
+    def wait_for_answer(self):
+        self._thread.join(60)
+        assert not self._thread.is_alive()
+
+    def finish(self):
+        self._release.set()
+        self.wait_for_answer()
+        self._peer.close()
+
+
+def files_below(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def contains(folder, marker):
+    """Whether a file below the folder holds the octets (files may vanish meanwhile)."""
+    for path in files_below(folder):
+        try:
+            if marker in path.read_bytes():
+                return True
+        except FileNotFoundError:
+            continue
+    return False
