@@ -94,12 +94,8 @@ bool RelaySession::TakeSlot(Refusal* refusal) noexcept {
     return false;
   }
   if (message.slot != nullptr) return true;  // DATA again
-  engine::SpoolRefusal why = engine::SpoolRefusal::kNone;
-  message.slot = shard_.spool().Take(shard_.loop().now(), &why);
-  if (message.slot == nullptr) {
-    *refusal = SpoolFullRefusal(engine::SpoolRefusalName(why));
-    return false;
-  }
+  message.slot = shard_.TakeSlot(refusal);
+  if (message.slot == nullptr) return false;
   message.slot_name = message.slot->name();
   return true;
 }
@@ -250,7 +246,7 @@ void RelaySession::FailMessage(const Refusal& refusal, SpoolFate fate) noexcept 
     writing_ = false;
   }
   if (message_->slot == nullptr) return;
-  shard_.spool().GiveBack(*message_->slot, fate, shard_.loop().now());
+  shard_.GiveSlotBack(*message_->slot, fate);
   message_->slot = nullptr;
   message_->slot_name = {};
 }

@@ -214,7 +214,7 @@ void RelaySession::EndMessage() noexcept {
   }
   message_ = nullptr;
   if (message->slot != nullptr) {
-    shard_.spool().GiveBack(*message->slot, SpoolFate::kUnread, shard_.loop().now());
+    shard_.GiveSlotBack(*message->slot, SpoolFate::kUnread);
     message->slot = nullptr;
   }
   if (message->job != nullptr) message->job->Abandon();

@@ -304,7 +304,7 @@ void ScanJob::Kill() noexcept {
 }
 
 void ScanJob::GiveSlotBack(SpoolFate fate) noexcept {
-  shard_.spool().GiveBack(*slot_, fate, shard_.loop().now());
+  shard_.GiveSlotBack(*slot_, fate);
   slot_ = nullptr;
 }
 

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_RELAY_SETTINGS_H_
 #define MILLRACE_RELAY_SETTINGS_H_
 
+#include <atomic>
 #include <cstdint>
 
 #include "engine/net/address.h"
@@ -11,17 +12,22 @@
 
 namespace relay {
 
+// Taken from by all shards, one atomic operation each: limits in total are exact.
+struct SharedCounts {
+  alignas(64) std::atomic<std::uint32_t> sessions{0};
+  alignas(64) std::atomic<std::uint32_t> messages{0};
+};
+
 struct Settings {
   Config config;
   engine::Address scanner;
   milter::FilterOptions filter;  // what we ask a mail server for
   milter::FilterOptions
       refusing_filter;  // over the session limit: keeps the CONNECT reply, for 421
-  // Per shard.
+  // Of all shards together.
   std::uint32_t sessions_max = 0;
-  std::uint32_t messages_max = 0;  // with content under way: spool slots
-  std::uint32_t scans_max = 0;
-  engine::SpoolLimits spool_limits;
+  std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended
+  engine::SpoolLimits spool_limits;  // of one shard
   bool spool_reuse = true;
   std::uint64_t block_bytes_max = 0;
 };

@@ -19,6 +19,9 @@ constexpr Time kWarningInterval = std::chrono::seconds(60);
 // A session has at most a message in progress and the macros of its next one.
 constexpr std::uint32_t kMessagesPerSession = 2;
 
+// Jobs that have given their slot back and wait for their ticket alone.
+constexpr std::uint32_t kLeavingJobs = 1024;
+
 engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts) noexcept {
   return {.reuse = parts.settings.spool_reuse,
           .reuse_ended =
@@ -41,7 +44,7 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       writer_(spool_),
       sessions_(parts.settings.sessions_max + kRefusingSessionsMax),
       messages_((parts.settings.sessions_max + kRefusingSessionsMax) * kMessagesPerSession),
-      jobs_(parts.settings.scans_max),
+      jobs_(parts.settings.messages_max + kLeavingJobs),
       scanner_errors_(kWarningsPerInterval, kWarningInterval),
       broken_replies_(kWarningsPerInterval, kWarningInterval),
       refused_sessions_(kWarningsPerInterval, kWarningInterval) {
@@ -58,25 +61,45 @@ ShardApp::~ShardApp() {
 
 void ShardApp::Adopt(int fd) noexcept {
   const std::uint32_t limit = parts_.settings.sessions_max;
-  const bool refusing = sessions_.in_use() >= limit || stopping_;
+  const std::uint32_t before = parts_.shared.sessions.fetch_add(1, std::memory_order_relaxed);
   RelaySession* session = nullptr;
-  if (!done_ && !stopping_) session = sessions_.Make(*this, refusing);
-  if (refusing || session == nullptr) {
+  if (!stopping_) session = sessions_.Make(*this, before >= limit);
+  if (session == nullptr || before >= limit) {
     counters_.Add(Count::kSessionsRefused);
     if (const auto suppressed = refused_sessions_.Admit(parts_.loop.now())) {
       Write(engine::Level::kWarning,
-            Line("too many sessions")
+            Line(stopping_ ? "session while stopping" : "too many sessions")
                 .Field("limit", limit)
                 .Field("suppressed", *suppressed)
                 .Field("next", session != nullptr ? "421" : "closed"));
     }
   }
   if (session == nullptr) {
+    parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
     parts_.loop.Close(parts_.loop.Adopt(fd, nobody_, engine::ReadMode::kPaused));
     return;
   }
   counters_.Add(Count::kSessionsBegun);
   session->Begin(fd);
+}
+
+engine::SpoolSlot* ShardApp::TakeSlot(Refusal* why) noexcept {
+  const std::uint32_t before = parts_.shared.messages.fetch_add(1, std::memory_order_relaxed);
+  engine::SpoolSlot* slot = nullptr;
+  if (before >= parts_.settings.messages_max) {
+    *why = SpoolFullRefusal("messages in work");
+  } else {
+    engine::SpoolRefusal refusal = engine::SpoolRefusal::kNone;
+    slot = spool_.Take(parts_.loop.now(), &refusal);
+    if (slot == nullptr) *why = SpoolFullRefusal(engine::SpoolRefusalName(refusal));
+  }
+  if (slot == nullptr) parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  return slot;
+}
+
+void ShardApp::GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept {
+  spool_.GiveBack(slot, fate, parts_.loop.now());
+  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Message* ShardApp::MakeMessage() noexcept {
@@ -107,6 +130,7 @@ void ShardApp::FreeJob(ScanJob& job) noexcept {
 
 void ShardApp::FreeSession(RelaySession& session) noexcept {
   counters_.Add(Count::kSessionsEnded);
+  parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
   sessions_.Free(session);
 }
 

@@ -37,6 +37,7 @@ struct ShardParts {
   const Settings& settings;
   engine::Loop& loop;
   engine::SlotPool& scanner_slots;  // shared by all shards
+  SharedCounts& shared;
   engine::Log& log;
   WallClock wall_clock;
   std::uint32_t shard = 0;  // its number, for log lines
@@ -88,6 +89,10 @@ class ShardApp {
                    std::size_t request_bytes) noexcept;
   void FreeJob(ScanJob& job) noexcept;
   void FreeSession(RelaySession& session) noexcept;
+
+  // A spool slot for one message, counted against messages_max; nullptr: refused, *why says so.
+  engine::SpoolSlot* TakeSlot(Refusal* why) noexcept;
+  void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
   // The replies of one turn of one session; written by OnTurnEnd.
   engine::Bytes out() noexcept { return out_; }

@@ -60,7 +60,6 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   settings_.refusing_filter.protocol &= ~milter::kNoReplyConnect;
   settings_.sessions_max = options.sessions_max;
   settings_.messages_max = options.messages_max;
-  settings_.scans_max = options.messages_max;
   settings_.spool_limits.slots_max = options.messages_max;
   settings_.spool_reuse = options.spool_reuse;
   settings_.block_bytes_max = 512 * engine::kMiB;
@@ -69,7 +68,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
     loops_.push_back(&loop);
     shards_.push_back(std::make_unique<relay::ShardApp>(
-        relay::ShardParts{settings_, loop, slots_, log_, &FixedClock, i}));
+        relay::ShardParts{settings_, loop, slots_, shared_, log_, &FixedClock, i}));
     loop.Listen(
         listener_,
         [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },
@@ -205,6 +204,7 @@ std::vector<std::string> RelayWorld::Finish() {
   };
   if (!world_.RunUntil(done, world_.now() + std::chrono::seconds(8)))
     world_.Broken("shutdown takes too long");
+  if (shared_.sessions != 0 || shared_.messages != 0) world_.Broken("shared counts leaked");
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     const std::string root = "/spool/" + std::to_string(i);
     for (const std::string& name : world_.files().List(root))

@@ -31,7 +31,7 @@ struct WorldOptions {
   ScannerPlan scanner{};
   sim::SimFaults faults{};
   relay::Config config{};
-  std::uint32_t sessions_max = 1000;  // per shard
+  std::uint32_t sessions_max = 1000;
   std::uint32_t messages_max = 500;
   std::size_t scanner_backlog = 4096;
   bool spool_reuse = true;
@@ -91,6 +91,7 @@ class RelayWorld {
   WorldOptions options_;
   relay::Settings settings_;
   engine::SlotPool slots_;
+  relay::SharedCounts shared_;
   engine::Log log_;
   Ledger ledger_;
   engine::Address milter_address_;
