@@ -105,14 +105,3 @@ def apply(transaction, incumbent):
     for difference in DIFFERENCES:
         difference(transaction, incumbent)
 
-
-def scanner_replies(transaction, is_incumbent):
-    """The recorded replies; the seam for replies that name a recipient by the incumbent's wrong
-    octets.
-    """
-    replies = [scan["reply"].encode("latin-1") for scan in transaction["scans"]]
-    if is_incumbent:
-        return replies
-    return [
-        reply.replace(b"<\xff\xff", b"<") if b"rcpt=<\xff" in reply else reply for reply in replies
-    ]

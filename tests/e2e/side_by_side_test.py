@@ -69,12 +69,10 @@ class Bench:
             )
         return self._pairs[key]
 
-    def play(self, transaction, replies=None):
-        """`replies`: the scanner's replies in order, by default the recorded ones."""
+    def play(self, transaction):
+        """Plays all sessions; the scanner gives the recorded replies in their order."""
         scanner, running = self.pair(transaction["flags"], transaction["scanner_stopped"])
-        replies = list(
-            replies or [scan["reply"].encode("latin-1") for scan in transaction["scans"]]
-        )
+        replies = [scan["reply"].encode("latin-1") for scan in transaction["scans"]]
         if scanner:
             scanner.requests.clear()
             scanner.answer = lambda request: [replies.pop(0), CLOSE]
@@ -98,9 +96,8 @@ class SideBySideTest(unittest.TestCase):
 
     def compare(self, name):
         transaction = milter_peer.load(name)
-        ours_replies = differences.scanner_replies(transaction, stack().is_incumbent)
         incumbent = self.incumbent.play(transaction)
-        ours = self.tested.play(transaction, ours_replies)
+        ours = self.tested.play(transaction)
         if not stack().is_incumbent:
             differences.apply(transaction, incumbent)
             differences.drop_additions(ours)
