@@ -108,9 +108,8 @@ class Sendmail:
         ).stdout
         (self.base / "sendmail.cf").write_text(config)
         (self.base / "sendmail.cf").chmod(0o644)
-        libraries = ":".join(
-            str(path) for path in (root / "usr/lib/x86_64-linux-gnu", root / "lib/x86_64-linux-gnu")
-        )
+        triplet = f"{os.uname().machine}-linux-gnu"
+        libraries = ":".join(str(root / part / triplet) for part in ("usr/lib", "lib"))
         command = [root / PROGRAM, "-C", self.base / "sendmail.cf", "-bD"]
         self._child = Child(
             "sendmail",
