@@ -16,16 +16,6 @@
 namespace sim {
 namespace {
 
-engine::Address UnixAddress(const std::string& path) {
-  engine::Address address;
-  auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
-  un->sun_family = AF_UNIX;
-  path.copy(un->sun_path, sizeof un->sun_path - 1);
-  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
-  address.text = "unix:" + path;
-  return address;
-}
-
 class SimLoopWorld final : public engine::LoopWorld {
  public:
   engine::Loop& loop() override { return loop_; }
@@ -105,6 +95,16 @@ class SimLoopWorld final : public engine::LoopWorld {
 };
 
 }  // namespace
+
+engine::Address UnixAddress(const std::string& path) {
+  engine::Address address;
+  auto* un = reinterpret_cast<sockaddr_un*>(&address.storage);
+  un->sun_family = AF_UNIX;
+  path.copy(un->sun_path, sizeof un->sun_path - 1);
+  address.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
+  address.text = "unix:" + path;
+  return address;
+}
 
 std::unique_ptr<engine::LoopWorld> MakeSimLoopWorld() {
   return std::make_unique<SimLoopWorld>();

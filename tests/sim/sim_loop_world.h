@@ -4,12 +4,16 @@
 #define MILLRACE_TESTS_SIM_SIM_LOOP_WORLD_H_
 
 #include <memory>
+#include <string>
 
 #include "tests/engine/loop_contract.h"
 
 namespace sim {
 
 std::unique_ptr<engine::LoopWorld> MakeSimLoopWorld();
+
+// The address of a Unix socket by its path, without looking for it in the real file system.
+engine::Address UnixAddress(const std::string& path);
 
 }  // namespace sim
 
