@@ -16,6 +16,8 @@
 // to the end, for which no edge comes. A mode change puts the socket on the ready list: what the
 // kernel told while nobody read is not told again.
 //
+// Adopt also takes a descriptor that is no socket but can be polled (signalfd), in kDirect alone.
+//
 // Sources: epoll(7) (edge-triggered), io_uring_enter(2) (multishot poll), tcp(7), unix(7).
 #ifndef MILLRACE_ENGINE_IO_DIRECT_LOOP_H_
 #define MILLRACE_ENGINE_IO_DIRECT_LOOP_H_

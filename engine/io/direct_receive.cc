@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -34,7 +35,9 @@ class DirectLoop::DirectAccess final : public DirectSocket {
 
   IoResult Recv(Bytes to) noexcept override {
     if (to.empty()) return {0, 0};
-    return Note(ReceiveOnce(fd_, to.data(), to.size(), 0));
+    ssize_t got = ReceiveOnce(fd_, to.data(), to.size(), 0);
+    if (got < 0 && errno == ENOTSOCK) got = ::read(fd_, to.data(), to.size());  // signalfd
+    return Note(got);
   }
 
   IoResult SpliceTo(Pipe& pipe, std::size_t max) noexcept override {
