@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/spool/spool_dir.h"
 
 namespace relay {
 namespace {
@@ -165,7 +166,7 @@ absl::Status Startup::CheckWorkingDirectory(const Config& config) {
     return absl::FailedPreconditionError(absl::StrCat(
         "working directory ", path, " is world accessible (chmod o= ", path, " ends that)"));
   }
-  return absl::OkStatus();
+  return engine::CheckWorkingDirectory(path);  // its form
 }
 
 absl::Status Startup::OpenPidFile(const Config& config) {

@@ -103,7 +103,7 @@ absl::Status LockWork(int work, const std::string& path) {
   for (int i = 0; i < SpoolInstance::kLockTriesMax; ++i) {
     if (::flock(work, LOCK_EX | LOCK_NB) == 0) return absl::OkStatus();
     if (errno != EWOULDBLOCK && errno != EINTR) return Failed(path, "cannot lock it", errno);
-    ::nanosleep(&kPause, nullptr);
+    ::nanosleep(&kPause, nullptr);  // tidy: allowed, at start
   }
   return absl::UnavailableError(absl::StrCat(
       "working directory ", path, " is locked by another process; see: fuser -v ", path));

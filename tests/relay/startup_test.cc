@@ -151,6 +151,12 @@ TEST_F(StartupTest, RefusesAMissingWorkingDirectoryOrAFile) {
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "is not directory"));
 }
 
+TEST_F(StartupTest, RefusesAWorkingDirectoryWhoseNameScannersRefuse) {
+  config_.working_directory = folder_ + "/work ing";
+  ASSERT_EQ(::mkdir(config_.working_directory.c_str(), 0750), 0);
+  EXPECT_TRUE(Has(PrepareAs(::geteuid()), config_.working_directory));
+}
+
 TEST_F(StartupTest, RefusesAddressesThatAreNone) {
   config_.milter_socket = "inet:99999@127.0.0.1";
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "could not open milter socket inet:99999@127.0.0.1"));
