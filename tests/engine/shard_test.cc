@@ -1,0 +1,173 @@
+// Placement's rule, and shards as threads: start, accept, hand-over, failure, stop.
+#include "engine/io/shard.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "engine/io/signals.h"
+#include "engine/net/listener.h"
+#include "tests/engine/temp_dir.h"
+
+namespace engine {
+namespace {
+
+TEST(PlacementTest, StaysWithinTheSlackAndLeavesBeyondIt) {
+  Placement placement(2);
+  const ShardId self{0};
+  const ShardId other{1};
+  EXPECT_EQ(placement.Choose(self), self);
+  placement.Add(self, 8);
+  EXPECT_EQ(placement.Choose(self), self);
+  placement.Add(self, 1);
+  EXPECT_EQ(placement.Choose(self), other);
+  EXPECT_EQ(placement.Choose(other), other);
+  // With many, the slack is 12 % of the least load.
+  placement.Add(self, 1111 - 9);
+  placement.Add(other, 1000);
+  EXPECT_EQ(placement.Choose(self), self);
+  placement.Add(self, 10);
+  EXPECT_EQ(placement.Choose(self), other);
+}
+
+TEST(PlacementTest, TakesTheLeastOfMany) {
+  Placement placement(4);
+  for (std::uint32_t i = 0; i < 4; ++i)
+    placement.Add({i}, 100 - 10 * static_cast<std::int64_t>(i));
+  EXPECT_EQ(placement.Choose({0}), ShardId{3});
+  placement.Add({3}, 200);
+  EXPECT_EQ(placement.Choose({0}), ShardId{2});
+}
+
+// Counts what it is given, and closes it at the end.
+class CountingApp final : public ShardApp {
+ public:
+  CountingApp(int listener, bool listens) : listener_(listener), listens_(listens) {}
+  ~CountingApp() = default;
+
+  void OnStart(Shard& shard) noexcept override {
+    shard_ = &shard;
+    thread_ = std::this_thread::get_id();
+    if (listens_) shard.Listen(listener_, 7);
+  }
+  void OnAccepted(int fd, std::uint32_t listener) noexcept override {
+    right_.store(right_.load() && listener == 7 && std::this_thread::get_id() == thread_);
+    fds_.push_back(fd);
+    accepted_.fetch_add(1);
+    // The far end waits for this byte.
+    [[maybe_unused]] const ssize_t sent = ::send(fd, "!", 1, MSG_NOSIGNAL);
+  }
+  void OnStop() noexcept override {
+    if (listens_) shard_->StopListening(listener_);
+    for (const int fd : fds_) {
+      ::close(fd);
+      shard_->OnConnectionEnd();
+    }
+    stopped_.store(true);
+  }
+
+  int accepted() const { return accepted_.load(); }
+  bool right() const { return right_.load(); }
+  bool stopped() const { return stopped_.load(); }
+
+ private:
+  int listener_;
+  bool listens_;
+  Shard* shard_ = nullptr;
+  std::thread::id thread_;
+  std::vector<int> fds_;
+  std::atomic<int> accepted_{0};
+  std::atomic<bool> right_{true};
+  std::atomic<bool> stopped_{false};
+};
+
+class ShardTest : public testing::TestWithParam<IoChoice> {
+ protected:
+  ShardTest() { BlockSignals(); }
+  ShardOptions Options() {
+    ShardOptions options;
+    options.io = GetParam();
+    options.disk.root = dir_.path();
+    options.sockets_max = 64;
+    return options;
+  }
+  TempDir dir_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Loops, ShardTest, testing::Values(IoChoice::kEpoll, IoChoice::kUring));
+
+TEST_P(ShardTest, SpreadsConnectionsThatOneShardAccepts) {
+  const Address at = *ParseAddress("unix:" + (dir_ / "s"));
+  absl::StatusOr<Listener> listener = Listener::Open(at, {});
+  ASSERT_TRUE(listener.ok());
+  CountingApp first(listener->fd(), true);
+  CountingApp second(listener->fd(), false);
+  const std::array<ShardApp*, 2> apps = {&first, &second};
+  std::array<ShardOptions, 2> options = {Options(), Options()};
+  options[1].cpu = 0;
+  ShardGroup group(apps, options);
+  ASSERT_TRUE(group.Start().ok());
+  constexpr int kConnections = 100;
+  std::vector<int> fars;
+  for (int i = 0; i < kConnections; ++i) {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(fd, at.raw(), at.length), 0);
+    char byte = 0;
+    ASSERT_EQ(::read(fd, &byte, 1), 1);  // taken by one of them
+    fars.push_back(fd);
+  }
+  EXPECT_EQ(first.accepted() + second.accepted(), kConnections);
+  EXPECT_GE(second.accepted(), 40);
+  EXPECT_GE(first.accepted(), second.accepted());
+  EXPECT_LE(first.accepted() - second.accepted(), Placement::kSlackConnections + 2);
+  EXPECT_EQ(group.placement().LoadOf({0}), first.accepted());
+  EXPECT_EQ(group.placement().LoadOf({1}), second.accepted());
+  group.Stop();
+  EXPECT_TRUE(first.stopped() && second.stopped());
+  EXPECT_TRUE(first.right() && second.right());
+  EXPECT_EQ(group.placement().LoadOf({0}), 0);
+  EXPECT_EQ(group.placement().LoadOf({1}), 0);
+  for (const int fd : fars) {
+    char byte = 0;
+    EXPECT_EQ(::read(fd, &byte, 1), 0);
+    ::close(fd);
+  }
+}
+
+TEST_P(ShardTest, StartsAllOrNone) {
+  CountingApp first(-1, false);
+  CountingApp second(-1, false);
+  const std::array<ShardApp*, 2> apps = {&first, &second};
+  std::array<ShardOptions, 2> options = {Options(), Options()};
+  options[1].disk.root = dir_ / "missing";
+  ShardGroup group(apps, options);
+  const absl::Status status = group.Start();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound) << status;
+  EXPECT_NE(std::string(status.message()).find("shard 1"), std::string::npos) << status;
+  group.Stop();
+  EXPECT_FALSE(first.stopped() || second.stopped());
+}
+
+TEST_P(ShardTest, StopsWhenTheGroupGoesAway) {
+  CountingApp app(-1, false);
+  ShardApp* const apps[] = {&app};
+  const ShardOptions options[] = {Options()};
+  {
+    ShardGroup group(apps, options);
+    ASSERT_TRUE(group.Start().ok());
+    EXPECT_EQ(group.size(), 1U);
+    EXPECT_EQ(group.shard({0}).id(), ShardId{0});
+  }
+  EXPECT_TRUE(app.stopped());
+}
+
+}  // namespace
+}  // namespace engine
