@@ -9,6 +9,7 @@
 #include "engine/spool/spool.h"
 #include "milter/negotiate.h"
 #include "relay/config.h"
+#include "relay/limits.h"
 
 namespace relay {
 
@@ -31,6 +32,14 @@ struct Settings {
   bool spool_reuse = true;
   std::uint64_t block_bytes_max = 0;
 };
+
+// `spool_reuse`: what the spool's file system allows (engine/spool/spool_dir.h). `*settings` must
+// be new: it is filled before the first shard starts.
+void FillSettings(const Config& config,
+                  const Limits& limits,
+                  const engine::Address& scanner,
+                  bool spool_reuse,
+                  Settings* settings);
 
 }  // namespace relay
 

@@ -77,6 +77,7 @@ void ShardApp::Adopt(int fd) noexcept {
   if (session == nullptr) {
     parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
     parts_.loop.Close(parts_.loop.Adopt(fd, nobody_, engine::ReadMode::kPaused));
+    parts_.host.OnSessionEnded();
     return;
   }
   counters_.Add(Count::kSessionsBegun);
@@ -132,6 +133,7 @@ void ShardApp::FreeSession(RelaySession& session) noexcept {
   counters_.Add(Count::kSessionsEnded);
   parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
   sessions_.Free(session);
+  parts_.host.OnSessionEnded();
 }
 
 void ShardApp::CountRefusal(FailureClass failure) noexcept {
@@ -223,6 +225,7 @@ void ShardApp::CloseEverything() noexcept {
     Write(engine::Level::kWarning, Line("spool directories left behind").Field("count", left));
   }
   done_ = true;
+  parts_.host.OnDone();
 }
 
 }  // namespace relay

@@ -32,12 +32,24 @@ namespace relay {
 // Wall-clock time, seconds since 1970: for the Received field alone. Virtual in the simulation.
 using WallClock = std::int64_t (*)() noexcept;
 
+// Who runs the shard. Called in the shard's thread.
+class ShardHost {
+ public:
+  virtual void OnSessionEnded() noexcept = 0;
+  // Stop() has been carried out. The shard may be destroyed once this call has returned.
+  virtual void OnDone() noexcept = 0;
+
+ protected:
+  ~ShardHost() = default;
+};
+
 // What the shard lives in; all of it outlives the shard.
 struct ShardParts {
   const Settings& settings;
   engine::Loop& loop;
   engine::SlotPool& scanner_slots;  // shared by all shards
   SharedCounts& shared;
+  ShardHost& host;
   engine::Log& log;
   WallClock wall_clock;
   std::uint32_t shard = 0;  // its number, for log lines

@@ -68,7 +68,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
     loops_.push_back(&loop);
     shards_.push_back(std::make_unique<relay::ShardApp>(
-        relay::ShardParts{settings_, loop, slots_, shared_, log_, &FixedClock, i}));
+        relay::ShardParts{settings_, loop, slots_, shared_, host_, log_, &FixedClock, i}));
     loop.Listen(
         listener_,
         [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },

@@ -87,11 +87,17 @@ class RelayWorld {
                    const milter::TransactionResult& result,
                    bool ended);
 
+  struct QuietHost final : relay::ShardHost {
+    void OnSessionEnded() noexcept override {}
+    void OnDone() noexcept override {}
+  };
+
   sim::SimWorld world_;
   WorldOptions options_;
   relay::Settings settings_;
   engine::SlotPool slots_;
   relay::SharedCounts shared_;
+  QuietHost host_;
   engine::Log log_;
   Ledger ledger_;
   engine::Address milter_address_;

@@ -1,0 +1,202 @@
+// Starts the shards, waits for signals, ends the shards.
+#include "relay/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace relay {
+namespace {
+
+using engine::Time;
+
+constexpr std::uint32_t kOtherSocketsPerShard = 64;
+constexpr mode_t kSpoolDirectoryMode = 0750;
+constexpr mode_t kSpoolFileMode = 0640;
+
+std::int64_t WallSeconds() noexcept {
+  return static_cast<std::int64_t>(std::time(nullptr));
+}
+
+std::int32_t SlotLimit(std::uint32_t connections) noexcept {
+  constexpr auto kMost = static_cast<std::uint32_t>(engine::SlotPool::kUnlimited);
+  return static_cast<std::int32_t>(std::min(connections, kMost));
+}
+
+engine::IoChoice EngineChoice(IoChoice choice) noexcept {
+  switch (choice) {
+    case IoChoice::kAuto: return engine::IoChoice::kAuto;
+    case IoChoice::kUring: return engine::IoChoice::kUring;
+    case IoChoice::kEpoll: return engine::IoChoice::kEpoll;
+  }
+  return engine::IoChoice::kAuto;
+}
+
+timespec ToTimespec(Time length) noexcept {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(length);
+  return {.tv_sec = seconds.count(), .tv_nsec = (length - seconds).count()};
+}
+
+}  // namespace
+
+// A shard's relay in its engine shard.
+class Daemon::Host final : public engine::ShardApp, public ShardHost {
+ public:
+  Host(Daemon& daemon, std::uint32_t number) noexcept : daemon_(daemon), number_(number) {
+    stop_.host = this;
+    stop_.deliver = [](engine::Mail& mail) noexcept { static_cast<StopMail&>(mail).host->Stop(); };
+  }
+  virtual ~Host() = default;
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  void OnStart(engine::Shard& shard) noexcept override {
+    shard_ = &shard;
+    app_ = std::make_unique<relay::ShardApp>(ShardParts{daemon_.settings_,
+                                                        shard.loop(),
+                                                        daemon_.scanner_slots_,
+                                                        daemon_.shared_,
+                                                        *this,
+                                                        daemon_.log_,
+                                                        &WallSeconds,
+                                                        number_});
+    shard.Listen(daemon_.listener_, 0);
+  }
+  void OnAccepted(int fd, std::uint32_t) noexcept override { app_->Adopt(fd); }
+  void OnStop() noexcept override {}
+  void OnSessionEnded() noexcept override { shard_->OnConnectionEnd(); }
+  void OnDone() noexcept override {
+    daemon_.shards_done_.fetch_add(1, std::memory_order_release);
+    // The main thread waits for signals; this one tells it.
+    ::kill(::getpid(), SIGUSR1);
+  }
+
+  engine::Mail& stop_mail() noexcept { return stop_; }
+  // After the shard's thread has ended, or for the counters, which any thread may read.
+  const relay::ShardApp* app() const noexcept { return app_.get(); }
+
+ private:
+  struct StopMail : engine::Mail {
+    Host* host = nullptr;
+  };
+
+  void Stop() noexcept {
+    shard_->StopListening(daemon_.listener_);
+    app_->Stop(shard_->loop().now() + kStopWithin);
+  }
+
+  Daemon& daemon_;
+  std::uint32_t number_;
+  engine::Shard* shard_ = nullptr;
+  std::unique_ptr<relay::ShardApp> app_;
+  StopMail stop_;
+};
+
+Daemon::Daemon(const Settings& settings,
+               const Limits& limits,
+               std::vector<std::string> shard_roots,
+               engine::Log& log)
+    : settings_(settings),
+      limits_(limits),
+      log_(log),
+      scanner_slots_(SlotLimit(limits.scanner_connections_max)),
+      roots_(std::move(shard_roots)) {
+  ENGINE_CHECK(roots_.size() == limits.shards);
+}
+
+Daemon::~Daemon() = default;
+
+absl::Status Daemon::Start(int listener) {
+  listener_ = listener;
+  const engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
+  std::vector<engine::ShardApp*> apps;
+  std::vector<engine::ShardOptions> options;
+  for (std::uint32_t i = 0; i < limits_.shards; ++i) {
+    hosts_.push_back(std::make_unique<Host>(*this, i));
+    apps.push_back(hosts_.back().get());
+    options.push_back({.io = choice.picked,
+                       .disk = {.root = roots_[i],
+                                .directory_mode = kSpoolDirectoryMode,
+                                .file_mode = kSpoolFileMode},
+                       .sockets_max = limits_.sessions_max + limits_.messages_max +
+                                      kOtherSocketsPerShard +
+                                      relay::ShardApp::kRefusingSessionsMax});
+  }
+  group_ = std::make_unique<engine::ShardGroup>(apps, options);
+  absl::Status status = group_->Start();
+  if (!status.ok()) return status;
+  log_.Write(engine::Level::kNotice,
+             engine::LogLine("started")
+                 .Field("io", choice.text)
+                 .Field("shards", limits_.shards)
+                 .Field("sessions_max", limits_.sessions_max)
+                 .Field("messages_max", limits_.messages_max)
+                 .Field("spool_reuse", settings_.spool_reuse));
+  return absl::OkStatus();
+}
+
+void Daemon::Run() noexcept {
+  sigset_t wanted;
+  ::sigemptyset(&wanted);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
+    ::sigaddset(&wanted, signal);
+  for (;;) {
+    const int signal = ::sigwaitinfo(&wanted, nullptr);
+    if (signal == SIGTERM || signal == SIGINT) return;
+    if (signal == SIGUSR1) LogCounters("counters");
+    if (signal == SIGHUP) {
+      log_.Write(engine::Level::kNotice,
+                 engine::LogLine("SIGHUP ignored: the command line is read at start alone"));
+    }
+  }
+}
+
+bool Daemon::Stop() noexcept {
+  timespec begun{};
+  ::clock_gettime(CLOCK_MONOTONIC, &begun);
+  log_.Write(engine::Level::kNotice,
+             engine::LogLine("stopping").Field("messages", shared_.messages.load()));
+  for (std::uint32_t i = 0; i < group_->size(); ++i) {
+    group_->shard(engine::ShardId{i}).loop().Post(hosts_[i]->stop_mail());
+  }
+  sigset_t told;
+  ::sigemptyset(&told);
+  ::sigaddset(&told, SIGUSR1);
+  for (;;) {
+    if (shards_done_.load(std::memory_order_acquire) == group_->size()) break;
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    const Time spent = std::chrono::seconds(now.tv_sec - begun.tv_sec) +
+                       std::chrono::nanoseconds(now.tv_nsec - begun.tv_nsec);
+    if (spent >= kStopAtLatest) return false;
+    const timespec rest = ToTimespec(kStopAtLatest - spent);
+    ::sigtimedwait(&told, nullptr, &rest);
+  }
+  group_->Stop();
+  LogCounters("stopped");
+  return true;
+}
+
+std::uint64_t Daemon::Sum(Count count) const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& host : hosts_) {
+    if (host->app() != nullptr) sum += host->app()->counters().Read(count);
+  }
+  return sum;
+}
+
+void Daemon::LogCounters(std::string_view event) noexcept {
+  engine::LogLine line(event);
+  line.Field("sessions", shared_.sessions.load()).Field("messages", shared_.messages.load());
+  for (std::size_t i = 0; i < kCountNames.size(); ++i) {
+    const std::uint64_t sum = Sum(static_cast<Count>(i));
+    if (sum != 0) line.Field(kCountNames[i], sum);
+  }
+  log_.Write(engine::Level::kNotice, line);
+}
+
+}  // namespace relay

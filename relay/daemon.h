@@ -1,0 +1,72 @@
+// The whole daemon: shards around one listening socket, from READY to the last exit line.
+//
+//   Start   probe the loop, one ShardApp per shard in its thread, accept
+//   Run     the main thread waits for signals:  SIGUSR1 the counters go to the log
+//                                               SIGHUP  noted (nothing to read again)
+//                                               SIGTERM, SIGINT  stop
+//   Stop    no more accepts; messages in work end within kStopWithin, what is left gets 451
+//
+// Init scripts kill after 10 s, hence the bound of 8 s in all. One per process; the main thread.
+#ifndef MILLRACE_RELAY_DAEMON_H_
+#define MILLRACE_RELAY_DAEMON_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "engine/base/log.h"
+#include "engine/io/shard.h"
+#include "engine/quota/slot_pool.h"
+#include "relay/limits.h"
+#include "relay/settings.h"
+#include "relay/shard_app.h"
+
+namespace relay {
+
+inline constexpr engine::Time kStopWithin = std::chrono::seconds(7);
+// After this the process ends whatever is still going on.
+inline constexpr engine::Time kStopAtLatest = std::chrono::milliseconds(7800);
+
+class Daemon {
+ public:
+  // All outlive the daemon. `settings` is complete. `shard_roots`: one directory per shard.
+  Daemon(const Settings& settings,
+         const Limits& limits,
+         std::vector<std::string> shard_roots,
+         engine::Log& log);
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  // `listener`: a listening descriptor, the caller's. After engine::BlockSignals().
+  absl::Status Start(int listener);
+  // Returns when a signal asks to stop.
+  void Run() noexcept;
+  // True: everything ended in time and the spool is empty.
+  bool Stop() noexcept;
+
+  std::uint64_t Sum(Count count) const noexcept;
+
+ private:
+  class Host;
+
+  void LogCounters(std::string_view event) noexcept;
+
+  const Settings& settings_;
+  const Limits& limits_;
+  engine::Log& log_;
+  engine::SlotPool scanner_slots_;
+  SharedCounts shared_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::unique_ptr<engine::ShardGroup> group_;
+  std::vector<std::string> roots_;
+  int listener_ = -1;
+  std::atomic<std::uint32_t> shards_done_{0};
+};
+
+}  // namespace relay
+
+#endif  // MILLRACE_RELAY_DAEMON_H_

@@ -1,0 +1,38 @@
+// Derives what the shards share from configuration, limits and the spool's file system.
+#include "relay/settings.h"
+
+namespace relay {
+namespace {
+
+// What must stay free for others on the spool's file system: amavisd unpacks there, too.
+constexpr std::uint64_t kSpoolBytesFreeMin = 32 * engine::kMiB;
+constexpr std::uint64_t kSpoolInodesFreeMin = 1000;
+
+// Texts, half packets, requests, replies: address space is the bound, not what is used.
+constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
+
+}  // namespace
+
+void FillSettings(const Config& config,
+                  const Limits& limits,
+                  const engine::Address& scanner,
+                  bool spool_reuse,
+                  Settings* settings) {
+  settings->config = config;
+  settings->scanner = scanner;
+  if (!config.request_macros) {
+    settings->filter.macro_lists = nullptr;
+    settings->refusing_filter.macro_lists = nullptr;
+  }
+  settings->refusing_filter.protocol &= ~milter::kNoReplyConnect;
+  settings->sessions_max = limits.sessions_max;
+  settings->messages_max = limits.messages_max;
+  settings->spool_limits.slots_max = limits.messages_max;
+  settings->spool_limits.floor = {.bytes_free_min = kSpoolBytesFreeMin,
+                                  .inodes_free_min = kSpoolInodesFreeMin};
+  // A scanner on another host may cache what it has read.
+  settings->spool_reuse = spool_reuse && scanner.is_this_host();
+  settings->block_bytes_max = kBlockBytesMaxPerShard;
+}
+
+}  // namespace relay

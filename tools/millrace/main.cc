@@ -1,0 +1,107 @@
+// The daemon's program: command line, start-up order, the daemon, the way out.
+//
+// Exit status: 0 stopped by a signal, kExitUsage for a usage error, kExitStart when it could not
+// start or did not end in time.
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/log.h"
+#include "engine/io/signals.h"
+#include "engine/spool/spool_dir.h"
+#include "relay/config.h"
+#include "relay/daemon.h"
+#include "relay/settings.h"
+#include "relay/startup.h"
+
+namespace {
+
+constexpr engine::Time kLogFlushWithin = std::chrono::milliseconds(500);
+constexpr const char* kInstancePrefix = "millrace-";
+constexpr const char* kIncumbentPrefix = "af";     // amavisd-milter's directories
+constexpr const char* kAmbiguousPath = "amavis-";  // amavisd would take what follows for its log id
+
+int Fail(const std::string& program, const absl::Status& status) {
+  std::fprintf(stderr, "%s: %s\n", program.c_str(), std::string(status.message()).c_str());
+  return relay::kExitStart;
+}
+
+std::unique_ptr<engine::LogSink> MakeSink(const relay::Config& config) {
+  if (config.foreground) return engine::MakeStreamSink(STDERR_FILENO);
+  return engine::MakeSyslogSink({.ident = config.program_name});
+}
+
+void LogSpool(engine::Log& log, const engine::SpoolDirReport& report, bool reuse) {
+  for (const std::string& warning : report.warnings)
+    log.Write(engine::Level::kWarning, warning);
+  for (const std::string& failure : report.leftovers.failures) {
+    log.Write(engine::Level::kWarning, engine::LogLine("not swept").Field("directory", failure));
+  }
+  engine::LogLine line("spool");
+  line.Field("file_system", report.file_system).Field("reuse", reuse);
+  if (!report.reuse_allowed) line.Field("because", report.reuse_reason);
+  line.Field("dead_instances_removed", report.leftovers.instances_removed)
+      .Field("instances_alive", report.leftovers.instances_alive)
+      .Field("old_directories_removed", report.leftovers.foreign_removed);
+  log.Write(engine::Level::kNotice, line);
+}
+
+int Serve(relay::Config& config, relay::Startup& startup) {
+  engine::SpoolDirReport report;
+  auto instance = engine::SpoolInstance::Prepare(
+      {.working_directory = config.working_directory,
+       .leftovers = {.instance_prefix = kInstancePrefix, .foreign_prefix = kIncumbentPrefix},
+       .discouraged_text = kAmbiguousPath,
+       .shards = startup.limits().shards},
+      &report);
+  if (!instance.ok()) return Fail(config.program_name, instance.status());
+  const absl::Status detached = startup.Detach();
+  if (!detached.ok()) return Fail(config.program_name, detached);
+
+  engine::BlockSignals();
+  engine::Log log(MakeSink(config));
+  log.set_debug_level(config.debug_level);
+  log.Start();
+  for (const std::string& warning : startup.warnings())
+    log.Write(engine::Level::kWarning, warning);
+
+  relay::Settings settings;
+  relay::FillSettings(config, startup.limits(), startup.scanner(), report.reuse_allowed, &settings);
+  LogSpool(log, report, settings.spool_reuse);
+  std::vector<std::string> roots;
+  for (std::uint32_t i = 0; i < startup.limits().shards; ++i)
+    roots.push_back(instance->ShardRoot(i));
+  relay::Daemon daemon(settings, startup.limits(), std::move(roots), log);
+  const absl::Status started = daemon.Start(startup.listener().fd());
+  if (!started.ok()) return Fail(config.program_name, started);
+  startup.Ready();
+  daemon.Run();
+  startup.Stopping();
+  const bool ended = daemon.Stop();
+  const absl::Status removed = instance->Remove();
+  if (!removed.ok()) {
+    log.Write(engine::Level::kWarning,
+              engine::LogLine("spool not removed").Field("why", std::string(removed.message())));
+  }
+  if (ended) return 0;
+  log.Write(engine::Level::kError, "not everything ended in time");
+  log.Stop(kLogFlushWithin);
+  startup.CleanUp();
+  ::_exit(relay::kExitStart);  // shards still run: nothing here may be destroyed under them
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  relay::CommandLine line = relay::ParseCommandLine(argc, argv);
+  if (const std::optional<int> status = relay::AnswerAtOnce(line)) return *status;
+  absl::StatusOr<relay::Startup> startup = relay::Startup::Prepare(line.config);
+  if (!startup.ok()) return Fail(line.config.program_name, startup.status());
+  const int status = Serve(line.config, *startup);
+  startup->CleanUp();
+  return status;
+}
