@@ -63,13 +63,23 @@ void ToNull() noexcept {
 }
 
 // The answer to --check-config.
-int ReportCheck(const absl::Status& status, const Startup& startup, const std::string& program) {
+int ReportCheck(const absl::Status& status, const Startup& startup, const Config& config) {
+  const std::string& program = config.program_name;
   if (!status.ok()) {
     std::fprintf(stderr, "%s: %s\n", program.c_str(), std::string(status.message()).c_str());
     return kExitStart;
   }
   for (const std::string& warning : startup.warnings()) {
     std::fprintf(stderr, "%s: warning: %s\n", program.c_str(), warning.c_str());
+  }
+  // A start hears the same from the spool (engine/spool/spool_dir.h).
+  if (config.working_directory.find(kAmbiguousName) != std::string::npos) {
+    std::fprintf(
+        stderr,
+        "%s: warning: working directory %s: '%s' in it makes amavisd's log ids ambiguous\n",
+        program.c_str(),
+        config.working_directory.c_str(),
+        kAmbiguousName.data());
   }
   std::fputs(LimitsText(startup.limits()).c_str(), stdout);
   return 0;
@@ -92,7 +102,7 @@ std::optional<int> AnswerAtOnce(const CommandLine& line) {
   Startup startup;
   Config config = line.config;
   const absl::Status status = startup.Check(config);
-  return ReportCheck(status, startup, program);
+  return ReportCheck(status, startup, config);
 }
 
 absl::StatusOr<Startup> Startup::Prepare(Config& config) {
@@ -140,10 +150,6 @@ void Startup::CollectWarnings(const Config& config) {
     warnings_.emplace_back(
         "-P: mail passes unscanned while amavisd fails, and a sender can cause that with a message "
         "that amavisd dies of");
-  }
-  if (config.working_directory.find(kAmbiguousName) != std::string::npos) {
-    warnings_.push_back("working directory " + config.working_directory +
-                        ": 'amavis-' in a path makes amavisd take what follows for its log id");
   }
   if (config.delivery_care_of == DeliveryCareOf::kServer && config.pass_on_failure) {
     warnings_.emplace_back(

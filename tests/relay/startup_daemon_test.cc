@@ -137,6 +137,8 @@ TEST_F(AnswerAtOnceTest, PrintsUsageErrorsToStandardError) {
 }
 
 TEST_F(AnswerAtOnceTest, CheckConfigPrintsTheLimitsAndLeavesNoTrace) {
+  config_.working_directory = folder_ + "/amavis-tmp";
+  ASSERT_EQ(::mkdir(config_.working_directory.c_str(), 0750), 0);
   const Answer answer = Ask({"--check-config",
                              "-s",
                              config_.milter_socket.c_str(),
@@ -157,6 +159,7 @@ TEST_F(AnswerAtOnceTest, CheckConfigPrintsTheLimitsAndLeavesNoTrace) {
   EXPECT_EQ(answer.status, 0) << answer.err;
   EXPECT_TRUE(Has(answer.out, "max_sessions: ")) << answer.out;
   EXPECT_TRUE(Has(answer.err, "warning: -P: ")) << answer.err;
+  EXPECT_TRUE(Has(answer.err, "/amavis-tmp: 'amavis-' in it")) << answer.err;
   EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
   EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
 }
