@@ -46,7 +46,7 @@ TEST(ScannerOptionsTest, ReadsBothSpellings) {
   EXPECT_EQ(options->config.max_in_flight, 4U);
   EXPECT_EQ(options->config.connections_max, 10U);
   EXPECT_EQ(options->config.seed, 7U);
-  EXPECT_EQ(options->io, "epoll");
+  EXPECT_EQ(options->io, engine::IoChoice::kEpoll);
   EXPECT_TRUE(options->config.verbose);
   EXPECT_EQ(options->config.rules.size(), 2U);
 }

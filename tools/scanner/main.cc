@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "engine/io/make_loop.h"
 #include "engine/net/listener.h"
+#include "tools/scanner/no_disk.h"
 #include "tools/scanner/posix_host.h"
 #include "tools/scanner/scanner_options.h"
 
@@ -22,6 +23,8 @@ namespace {
 
 // How long a signal may go unnoticed.
 constexpr engine::Time kSignalLook = std::chrono::milliseconds(100);
+// Beyond max_connections: those being refused, and closed ones that the kernel has not let go yet.
+constexpr std::uint32_t kSpareSockets = 1024;
 
 volatile sig_atomic_t stop_asked = 0;
 volatile sig_atomic_t statistics_asked = 0;
@@ -125,7 +128,9 @@ int main(int argc, char** argv) {
   options->config.log_id_number = static_cast<std::uint32_t>(::getpid());
   InstallSignals();
   RaiseDescriptorLimit();
-  absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(options->io);
+  scanner::NoDisk disk;
+  absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(
+      options->io, {.disk = &disk, .sockets_max = options->config.connections_max + kSpareSockets});
   if (!loop.ok()) return Fail(loop.status(), EXIT_FAILURE);
   return Serve(**loop, *options);
 }

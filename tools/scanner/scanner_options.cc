@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -76,9 +77,9 @@ absl::Status SetSocket(const Option& option, ScannerOptions* options, bool* know
       return Wrong(option, "an octal mode such as 0660");
     options->socket_mode = static_cast<mode_t>(mode);
   } else if (option.name == "--io") {
-    if (option.value != "auto" && option.value != "uring" && option.value != "epoll")
-      return Wrong(option, "auto, uring or epoll");
-    options->io = option.value;
+    const std::optional<engine::IoChoice> choice = engine::ParseIoChoice(option.value);
+    if (!choice) return Wrong(option, "auto, uring or epoll");
+    options->io = *choice;
   } else {
     *known = false;
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/io/make_loop.h"
 #include "tools/scanner/scanner_app.h"
 
 namespace scanner {
@@ -16,7 +17,7 @@ namespace scanner {
 struct ScannerOptions {
   std::vector<std::string> listen{};
   mode_t socket_mode = 0660;
-  std::string io = "auto";
+  engine::IoChoice io = engine::IoChoice::kAuto;
   ScannerConfig config{};
   bool help = false;
   bool version = false;
