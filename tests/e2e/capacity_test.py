@@ -52,7 +52,9 @@ class CapacityTest(unittest.TestCase):
                 peer.close()
         self.assertEqual(verdicts, [("continue",)] * IN_FLIGHT)
 
-    @only_millrace("uses select(): with so many sessions its scanner socket is beyond 1023 and fails")
+    @only_millrace(
+        "uses select(): with so many sessions its scanner socket is beyond 1023 and fails"
+    )
     def test_idle_sessions_stay_connected_and_are_served(self):
         pair = Pair("idle")
         pair.answer(reply())

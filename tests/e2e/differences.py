@@ -5,10 +5,7 @@ and says why; everything else has to be equal. Every difference here has a test 
 scanner_reply_test.py or spooled_message_test.py.
 """
 
-import re
-
 import milter_wire as wire
-from scanner import Request
 
 # Attributes that millrace sends in addition; amavisd logs the port and ignores the version.
 ADDITIONS = ("version_client", "client_port")
@@ -30,78 +27,55 @@ def drop_additions(played):
         request[:] = [(name, value) for name, value in request if name not in ADDITIONS]
 
 
-def _recipients_and_sender(transaction):
-    """The envelopes of the messages that reached their end, in order."""
-    envelopes, current = [], None
-    for steps in transaction["sessions"]:
-        for step in steps:
-            if step["op"] == "mail":
-                current = [("sender", step["args"][0])]
-            elif step["op"] == "rcpt":
-                current.append(("recipient", step["args"][0]))
-            elif step["op"] == "eom":
-                envelopes.append(current)
-    return envelopes
+def _messages(transaction):
+    """The steps of each message that reached its end, in order."""
+    messages, current = [], []
+    for step in (step for steps in transaction["sessions"] for step in steps):
+        if step["op"] == "mail":
+            current = []
+        current.append(step)
+        if step["op"] == "eom":
+            messages.append(current)
+    return messages
 
 
 def _right_octets(transaction, incumbent):
     """Row "non-ASCII octets": the incumbent sends each as %ff; the right octets name the right
     people.
     """
-    for request, envelope in zip(incumbent.requests, _recipients_and_sender(transaction)):
-        rest = [pair for pair in request if pair[0] not in ("sender", "recipient")]
-        at = [name for name, _ in request].index("sender")
-        request[:] = rest[:at] + envelope + rest[at:]
-
-
-def _header_names(steps):
-    return [step["name"] for step in steps if step["op"] == "header"]
+    for request, steps in zip(incumbent.requests, _messages(transaction)):
+        addresses = {"sender": [], "recipient": []}
+        for step in steps:
+            if step["op"] in ("mail", "rcpt"):
+                addresses["sender" if step["op"] == "mail" else "recipient"].append(step["args"][0])
+        request[:] = [
+            (name, addresses[name].pop(0) if name in addresses else value)
+            for name, value in request
+        ]
 
 
 def _spelling(transaction, incumbent):
-    """Row "chgheader name": amavisd's lower-case name becomes the spelling that the message has."""
-    names = {
-        name.lower(): name for steps in transaction["sessions"] for name in _header_names(steps)
-    }
+    """Row "chgheader name": amavisd's lower-case name becomes the spelling that the indexed field
+    has in the message.
+    """
 
-    def spelled(effect):
-        if effect[0] not in ("change", "delete"):
+    def spelled(effect, names):
+        if effect[0] != "change":
             return effect
         name, colon, value = effect[2].partition(":")
-        return (effect[0], effect[1], names.get(name.lower(), name) + colon + value)
+        same = [found for found in names if found.lower() == name.lower()]
+        found = same[effect[1] - 1] if 0 < effect[1] <= len(same) else name
+        return ("change", effect[1], found + colon + value)
 
-    incumbent.outcomes[:] = [
-        [spelled(effect) for effect in effects] for effects in incumbent.outcomes
-    ]
-
-
-def _unknown_attribute(transaction, incumbent):
-    """Row "unknown attribute": ignored with a warning, where the incumbent fails the message."""
-    for at, scan in enumerate(transaction["scans"]):
-        if "unknown" in transaction["name"] and "return_value=continue" in scan["reply"]:
-            inserted = re.findall(r"^insheader=(\d+) (\S+) (.*)\r$", scan["reply"], re.M)
-            incumbent.outcomes[at] = [
-                *(("insert", int(index), f"{name}: {value}") for index, name, value in inserted),
-                ("continue",),
-            ]
+    for effects, steps in zip(incumbent.outcomes, _messages(transaction)):
+        names = [step["name"] for step in steps if step["op"] == "header"]
+        effects[:] = [spelled(effect, names) for effect in effects]
 
 
-def _percent(transaction, incumbent):
-    """Row "%": the incumbent's undoubled "%" is lost on the way to the client."""
-    for at, scan in enumerate(transaction["scans"]):
-        text = re.search(r"^setreply=([45]\d\d) (\S+) (.*)\r$", scan["reply"], re.M)
-        if text and "%25" in text.group(3):
-            whole = Request.parse(
-                f"setreply={text.group(1)} {text.group(2)} {text.group(3)}\n\n".encode()
-            )
-            incumbent.outcomes[at][-1] = ("reply", whole.value("setreply"))
-
-
-DIFFERENCES = (_right_octets, _spelling, _unknown_attribute, _percent)
+DIFFERENCES = (_right_octets, _spelling)
 
 
 def apply(transaction, incumbent):
     """Changes what the incumbent did into what millrace has to do."""
     for difference in DIFFERENCES:
         difference(transaction, incumbent)
-

@@ -119,7 +119,11 @@ def effect(command, payload, leading_space):
     if command == "m":
         (index,) = struct.unpack("!I", payload[:4])
         name, value = text[4:].split("\0")[:2]
-        return ("change", index, f"{name}:{space}{value}") if value else ("delete", index, name)
+        return (
+            ("change", index, f"{name}:{space}{value}")
+            if value
+            else ("delete", index, name.lower())
+        )
     if command in "+2":
         return ("add recipient", *text.split("\0")[:-1])
     if command == "-":

@@ -49,7 +49,7 @@ class DifficultMailTest(unittest.TestCase):
     BODIES = {
         "no closing boundary": b"--b\r\nContent-Type: text/plain\r\n\r\npart\r\n",
         "part without header": b"--b\r\npart\r\n--b--\r\n",
-        "bad base64": b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n=!not base64!=\r\n--b--\r\n",
+        "bad base64": b"--b\r\nContent-Transfer-Encoding: base64\r\n\r\n=!not!=\r\n--b--\r\n",
         "boundary in boundary": b"--b\r\n--b\r\n--b--\r\n--b\r\n",
         "nothing": b"",
     }
