@@ -130,9 +130,9 @@ bool MtaSession::SendHelo() {
 }
 
 // Postfix before 3.10 sends the verb alone; its macro list for this stage is empty, and is sent all
-// the same.
+// the same, even when the command is not.
 bool MtaSession::SendUnknown() {
-  if (!Sends(Command::kUnknown)) return false;
+  if (answer_.version < kVersionWithUnknown) return false;
   const std::string_view line = transaction().unknown_line;
   if (postfix()) {
     stream_.Begin(Command::kMacro);

@@ -203,10 +203,18 @@ Event FilterSession::OnMail(const Packet& packet) noexcept {
   return event;
 }
 
+// Where MAIL is not sent (NOMAIL agreed on), a message begins with whatever comes first.
+void FilterSession::BeginWithoutMail() noexcept {
+  if (state_ != State::kIdle || (protocol_ & kNoMail) == 0) return;
+  Enter(State::kEnvelope);
+  part_ = Part::kHeaders;
+}
+
 // DATA may be repeated, and recipients may follow it: a mail server whose DATA was refused keeps
 // the transaction.
 Event FilterSession::OnRcptOrData(const Packet& packet) noexcept {
   if (state_ == State::kVerdict) return Broken(BrokenReason::kOutOfOrder, packet.command);
+  BeginWithoutMail();
   const bool rcpt = CommandOf(packet) == Command::kRcpt;
   Event event = Make(rcpt ? EventKind::kRcpt : EventKind::kData, packet);
   if (rcpt) {
@@ -223,6 +231,7 @@ Event FilterSession::OnRcptOrData(const Packet& packet) noexcept {
 
 Event FilterSession::OnHeader(const Packet& packet) noexcept {
   if (state_ == State::kVerdict) return Broken(BrokenReason::kOutOfOrder, packet.command);
+  BeginWithoutMail();
   HeaderCommand decoded;
   if (!DecodeHeader(Text(packet), &decoded)) {
     return Broken(BrokenReason::kMalformed, packet.command);
@@ -237,6 +246,7 @@ Event FilterSession::OnHeader(const Packet& packet) noexcept {
 
 Event FilterSession::OnEndOfHeaders(const Packet& packet) noexcept {
   if (state_ == State::kVerdict) return Broken(BrokenReason::kOutOfOrder, packet.command);
+  BeginWithoutMail();
   Event event = Make(EventKind::kEndOfHeaders, packet);
   event.stray = !in_message() || part_ != Part::kHeaders;
   if (in_message()) Enter(State::kContent);
@@ -246,6 +256,7 @@ Event FilterSession::OnEndOfHeaders(const Packet& packet) noexcept {
 
 Event FilterSession::OnBody(const Packet& packet) noexcept {
   if (state_ == State::kVerdict) return Broken(BrokenReason::kOutOfOrder, packet.command);
+  BeginWithoutMail();
   Event event = Make(EventKind::kBody, packet);
   event.body = packet.payload;
   event.reply_due = event.reply_due && packet.last;
@@ -258,6 +269,7 @@ Event FilterSession::OnBody(const Packet& packet) noexcept {
 // Data in the packet comes out as body first.
 Event FilterSession::OnEndOfMessage(const Packet& packet) noexcept {
   if (state_ == State::kVerdict) return Broken(BrokenReason::kOutOfOrder, packet.command);
+  BeginWithoutMail();
   if (!packet.payload.empty()) {
     eom_piece_given_ = packet.last;
     Event body = OnBody(packet);

@@ -150,6 +150,7 @@ class FilterSession {
   Event OnUnknown(const Packet& packet) noexcept;
   Event Broken(BrokenReason reason, std::uint8_t command) noexcept;
   Event Make(EventKind kind, const Packet& packet) const noexcept;
+  void BeginWithoutMail() noexcept;
   void Enter(State state) noexcept { state_ = state; }
 
   const FilterOptions* options_;

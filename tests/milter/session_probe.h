@@ -39,7 +39,7 @@ std::string Render(const Event& event);
 class SessionProbe {
  public:
   explicit SessionProbe(const FilterOptions& options, std::size_t pool_bytes = 4 << 20)
-      : pool_(pool_bytes), session_(options, pool_) {}
+      : options_(options), pool_(pool_bytes), session_(options_, pool_) {}
 
   // Feeds bytes in chunks of `chunk_bytes` (0: all at once) and reads all events. Each chunk lives
   // in a block of just its size, gone before the next comes.
@@ -56,6 +56,7 @@ class SessionProbe {
  private:
   void OnEvent(const Event& event);
 
+  FilterOptions options_;
   engine::BlockPool pool_;
   FilterSession session_;
   std::vector<std::string> lines_;
