@@ -21,8 +21,8 @@ struct RemovalLimits {
 // device.
 int RemoveContents(int directory, std::string_view keep, RemovalLimits limits) noexcept;
 
-// 0 and the number of entries of `directory` but for `name`, and whether `name` is there; reads no
-// further than the first other entry.
+// What is in a directory: an entry called `name`, others, both. Reads no further than the first
+// other one.
 struct DirectoryLook {
   int error = 0;
   bool name_there = false;

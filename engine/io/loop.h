@@ -4,32 +4,31 @@
 // kernel call (a wake-up, a send, a file call), never per packet. The rules below are run by one
 // contract suite on all loops, with Close() inside each callback.
 //
-//   RunTurn: [due timers] [mail] [ready list] [kernel events]        for each ready socket:
-//              OnBytes x n  ->  OnTurnEnd        (receive into the shard's scratch; here the owner
-//              writes and sends ONCE) OnDirect                          (instead, in
-//              ReadMode::kDirect) OnGone                            (end of stream or error, after
-//              the last byte, once)
+//   RunTurn:  [wait] [clock] [due timers] [mail] [accepts] [ready list] [kernel events]
+//
+//   a ready socket:  OnBytes x n -> OnTurnEnd     received into the shard's scratch; at the turn's
+//                                                 end the owner writes and sends ONCE
+//                    OnDirect                     instead, in ReadMode::kDirect
+//                    OnGone                       end of stream or error, after the last byte, once
 //
 // Rules
-// - Buffers: the spans of OnBytes are the loop's 256 KiB scratch (or lent ring buffers): valid
-// until OnTurnEnd returns. Scratch
-//   full or kTurnBytesMax spent ends the socket's turn (OnTurnEnd) and puts it on the ready list:
-//   edge triggers do not repeat.
+// - Buffers: the spans of OnBytes are the loop's 256 KiB scratch (or lent ring buffers). They are
+//   valid until OnTurnEnd returns. Scratch full or kTurnBytesMax spent ends the socket's turn
+//   (OnTurnEnd) and puts it on the ready list: edge triggers do not repeat.
 // - kSmall and kBulk are hints for a receiving source. kDirect is granted by OnDirect, never inside
-// the call that asked for it; it
-//   is left only at a packet boundary with the pipe empty.
+//   the call that asked for it; it is left only at a packet boundary with the pipe empty.
 // - kPaused holds from the next callback on. The loop keeps what the kernel already took; OnGone is
-// held back while paused
-//   unless the error is a reset.
+//   held back while paused unless the error is a reset.
 // - Sockets are records of the loop. After Close() no callback for that id comes, and the owner may
-// be freed at once; the loop
-//   keeps its own record until the kernel is done with it. A stale SocketId is ignored by Send
-//   (EBADF), SetReadMode and Close.
+//   be freed at once; the loop keeps its own record until the kernel is done with it. A stale
+//   SocketId is ignored by Send (EBADF), SetReadMode and Close.
 // - File operations and their buffers come from the shard's pool, never from a message; they are
-// never cancelled.
-// - Time is CLOCK_MONOTONIC read once per turn (virtual in the simulated loop), as nanoseconds.
-// Timer ticks are 1 ms: a timer
-//   fires at its time or up to one tick later, never before.
+//   never cancelled. At most 256 are in flight.
+// - Time is CLOCK_MONOTONIC read once per turn, after the wait (virtual in the simulated loop), as
+//   nanoseconds. Timer ticks are 1 ms: a timer fires at its time or up to one tick later, never
+//   before.
+// - Nothing is told inside the call that caused it: OnWritable, OnGone, OnDirect, `accepted`,
+//   `deliver`, `done` and `fire` all come from RunTurn.
 #ifndef MILLRACE_ENGINE_IO_LOOP_H_
 #define MILLRACE_ENGINE_IO_LOOP_H_
 
@@ -125,7 +124,8 @@ struct FileOp {
 class Loop {
  public:
   // Takes over a connected, non-blocking descriptor. Readiness already there is reported in the
-  // next turn.
+  // next turn. generation 0: the loop's table is full (its size is the maker's choice), and the
+  // descriptor was closed.
   virtual SocketId Adopt(int fd, SocketEvents& owner, ReadMode mode) noexcept = 0;
 
   // Starts a connection. error 0: *id is set, and OnWritable (connected) or OnGone (errno) follows,
@@ -144,8 +144,8 @@ class Loop {
   virtual void StopListening(int fd) noexcept = 0;
 
   // Direct, never blocks. value: bytes taken, maybe fewer than given: the rest is the caller's
-  // until OnWritable, which then comes once. error EAGAIN counts as value 0. Any other error:
-  // OnGone follows, never inside this call.
+  // until OnWritable, which then comes once. Nothing taken: value 0 with error 0 (or EAGAIN). Any
+  // other error but EBADF: OnGone follows, after the bytes that are still there to be read.
   virtual IoResult Send(SocketId id, Gather data) noexcept = 0;
 
   virtual void SetReadMode(SocketId id, ReadMode mode) noexcept = 0;

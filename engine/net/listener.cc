@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +48,13 @@ absl::StatusCode CodeOf(int error) {
     case EADDRINUSE: return absl::StatusCode::kAlreadyExists;
     default: return absl::StatusCode::kUnavailable;
   }
+}
+
+// Accepted sockets inherit it: what is sent in one call is meant to leave at once. Unix sockets
+// have no such option, and need none.
+void SetNoDelay(int fd) {
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
 }  // namespace
@@ -190,6 +198,7 @@ absl::Status Listener::OpenInet() {
   if (address_.family() == AF_INET6 &&
       ::setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
     return Failed("IPV6_V6ONLY", errno);
+  SetNoDelay(fd_);
   if (::bind(fd_, address_.raw(), address_.length) != 0) return Failed("bind", errno);
   return absl::OkStatus();
 }
@@ -218,6 +227,7 @@ absl::StatusOr<Listener> Listener::Inherit(int fd) {
         absl::StrCat("descriptor ", fd, ": ", ErrnoText(errno), "; check the socket unit"));
   }
   address.text = absl::StrCat("descriptor ", fd);
+  if (!address.is_unix()) SetNoDelay(fd);
   listener.fd_ = fd;
   return listener;
 }

@@ -15,7 +15,8 @@
 // mode that it asked for. Two processes that find the same stale socket at once are kept apart by
 // the caller (pid file): here, the look is repeated on device and inode before the removal.
 //
-// TCP: SO_REUSEADDR; inet6 also IPV6_V6ONLY, so that inet and inet6 on one port stand side by side.
+// TCP: SO_REUSEADDR, TCP_NODELAY (inherited by what is accepted); inet6 also IPV6_V6ONLY, so that
+// inet and inet6 on one port stand side by side.
 //
 // Source: unix(7), "Pathname socket ownership and permissions"; Linux net/unix/af_unix.c
 // unix_bind_bsd() (mode), unix_stream_connect() (ECONNREFUSED unless TCP_LISTEN).

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -193,6 +194,16 @@ TEST(ListenerTest, ListensOnTcpAndRefusesAPortInUse) {
   socklen_t length = sizeof on;
   ::getsockopt(listener->fd(), SOL_SOCKET, SO_REUSEADDR, &on, &length);
   EXPECT_EQ(on, 1);
+  const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::connect(far, bound.raw(), bound.length), 0);
+  int accepted = ::accept4(listener->fd(), nullptr, nullptr, SOCK_CLOEXEC);  // the one before
+  ::close(accepted);
+  accepted = ::accept4(listener->fd(), nullptr, nullptr, SOCK_CLOEXEC);
+  on = 0;
+  ::getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, &length);
+  EXPECT_EQ(on, 1);
+  ::close(accepted);
+  ::close(far);
   const absl::Status second = Listener::Open(bound, {}).status();
   EXPECT_EQ(second.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(Says(second, "EADDRINUSE")) << second;
