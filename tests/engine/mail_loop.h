@@ -10,7 +10,7 @@
 
 namespace engine {
 
-class MailLoop final : public Loop {
+class MailLoop : public Loop {
  public:
   bool DeliverOne() noexcept {
     Mail* mail = queue_.Pop();

@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -221,16 +222,50 @@ TEST(SlotPoolTest, GrantsAtMostSixtyFourInAPassAndTheRestOnDelivery) {
   pool.Resize(150);
   EXPECT_EQ(pool.waiting(), 200U - 64U);
   EXPECT_EQ(pool.free_slots(), 150 - 64);
+  Counted late(loop, &granted);
+  EXPECT_FALSE(pool.AcquireOrWait(late)) << "overtakes those who wait while slots are free";
   while (loop.DeliverOne()) {
   }
   EXPECT_EQ(granted, 150);
-  EXPECT_EQ(pool.waiting(), 50U);
+  EXPECT_EQ(pool.waiting(), 51U);
   EXPECT_EQ(pool.free_slots(), 0);
-  for (int i = 0; i < 50; ++i)
+  for (int i = 0; i < 51; ++i)
     pool.Release();
   while (loop.DeliverOne()) {
   }
-  EXPECT_EQ(granted, 200);
+  EXPECT_EQ(granted, 201);
+}
+
+// What other threads do while someone serves, put there by the one call that a server makes.
+struct MeddlingLoop : MailLoop {
+  void Post(Mail& mail) noexcept override {
+    MailLoop::Post(mail);
+    if (pool == nullptr) return;
+    SlotPool* const meddled = std::exchange(pool, nullptr);
+    EXPECT_FALSE(meddled->AcquireOrWait(*newcomer));
+    meddled->Release();
+  }
+  SlotPool* pool = nullptr;
+  Ticket* newcomer = nullptr;
+};
+
+TEST(SlotPoolTest, ServesWhatChangesWhileSomeoneServes) {
+  MeddlingLoop loop;
+  SlotPool pool(1);
+  int granted = 0;
+  Counted holder(loop, &granted);
+  Counted first(loop, &granted);
+  Counted second(loop, &granted);
+  ASSERT_TRUE(pool.AcquireOrWait(holder));
+  ASSERT_FALSE(pool.AcquireOrWait(first));
+  loop.pool = &pool;
+  loop.newcomer = &second;
+  pool.Release();  // grants to `first`; during that, `second` comes and the slot is free again
+  EXPECT_EQ(pool.waiting(), 0U);
+  EXPECT_EQ(pool.free_slots(), 0);
+  while (loop.DeliverOne()) {
+  }
+  EXPECT_EQ(granted, 2);
 }
 
 TEST(SlotPoolTest, StaysBelowZeroUntilAShrunkLimitIsMet) {

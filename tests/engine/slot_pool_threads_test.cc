@@ -160,6 +160,17 @@ TEST(SlotPoolThreadsTest, NeverExceedsItsLimitUnderFourThreadsWithCancels) {
   EXPECT_GT(shared.granted.load(), 0U);
 }
 
+// A lost turn is repaired by whatever comes next; only at the end of a run it shows, as a waiter that
+// waits for ever. So: many short runs.
+TEST(SlotPoolThreadsTest, LeavesNobodyWaitingAtTheEndOfManyShortRuns) {
+  for (int run = 0; run < 300; ++run) {
+    Shared shared(2);
+    RunFourThreads(shared, 60, false);
+    ASSERT_EQ(shared.pool.free_slots(), 2) << run;
+    ASSERT_EQ(shared.pool.waiting(), 0U) << run;
+  }
+}
+
 TEST(SlotPoolThreadsTest, CountsExactlyUnderFourThreadsWithResizes) {
   Shared shared(10);
   RunFourThreads(shared, 40000, true);
