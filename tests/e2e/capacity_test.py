@@ -26,6 +26,7 @@ class CapacityTest(unittest.TestCase):
     @only_millrace("uses select(): descriptors from 1024 on fail")
     def test_1200_messages_in_the_scanner_at_once_all_get_their_verdict(self):
         pair = Pair("capacity")
+        self.addCleanup(pair.end)
         release, arrived = threading.Event(), threading.Semaphore(0)
 
         def hold(_):
@@ -57,6 +58,7 @@ class CapacityTest(unittest.TestCase):
     )
     def test_idle_sessions_stay_connected_and_are_served(self):
         pair = Pair("idle")
+        self.addCleanup(pair.end)
         pair.answer(reply())
         peers = []
         try:

@@ -26,6 +26,7 @@ class ScannerKeepsFilesTest(unittest.TestCase):
     def play_both(self, label, with_first, flags=()):
         """`with_first(request)` acts on the first message; returns the request of the second."""
         pair = Pair(label, flags)
+        self.addCleanup(pair.end)
         pair.scanner.answer = with_first
         with pair.peer() as peer:
             peer.play(steps_of(FIRST))
@@ -74,6 +75,7 @@ class ScannerKeepsFilesTest(unittest.TestCase):
 
     def test_shorter_message_has_nothing_of_a_longer_one(self):
         pair = Pair("shorter")
+        self.addCleanup(pair.end)
         for body in (FIRST * 10000, SECOND):
             pair.answer(reply())
             with pair.peer() as peer:
@@ -88,6 +90,7 @@ class LateScannerTest(unittest.TestCase):
     def read_late(self, label, give_up, flags=()):
         """Plays the first message until `give_up(pair)` returns; then others; then reads again."""
         pair = Pair(label, flags)
+        self.addCleanup(pair.end)
         first, answered = [], threading.Event()
 
         def answer(request):
@@ -133,6 +136,7 @@ class WaitForScannerTest(unittest.TestCase):
 
     def test_no_more_scans_than_allowed_while_clients_leave(self):
         pair = Pair("limit", ("-m", "4"))
+        self.addCleanup(pair.end)
         lock, release = threading.Lock(), threading.Semaphore(0)
         now, most, begun = [0], [0], threading.Semaphore(0)
 
@@ -166,6 +170,7 @@ class WaitForScannerTest(unittest.TestCase):
 
     def test_message_that_waits_too_long_is_a_temporary_failure(self):
         pair = Pair("wait", ("-m", "1", "-M", "1"))
+        self.addCleanup(pair.end)
         held = Hold(pair)
         held.wait_for_scan()
         with pair.peer() as peer:
@@ -179,6 +184,7 @@ class WaitForScannerTest(unittest.TestCase):
 
     def test_slot_is_given_back_after_a_failure(self):
         pair = Pair("slot-back", ("-m", "1", "-M", "5", "-T", "1"))
+        self.addCleanup(pair.end)
         for actions in ([CLOSE], [reply()], [b"garbage\r\n\r\n", CLOSE], [reply()]):
             pair.answer(*actions)
             with pair.peer() as peer:
@@ -190,6 +196,7 @@ class WaitForScannerTest(unittest.TestCase):
 class AbortTest(unittest.TestCase):
     def test_message_that_is_dropped_leaves_the_spool(self):
         pair = Pair("dropped")
+        self.addCleanup(pair.end)
         pair.answer(reply())
         steps = steps_of(FIRST * 1000)
         with pair.peer() as peer:
@@ -203,6 +210,7 @@ class AbortTest(unittest.TestCase):
     @only_millrace("leaves the message unanswered")
     def test_hanging_scan_is_given_up_when_the_daemon_ends(self):
         pair = Pair("hang-end")
+        self.addCleanup(pair.end)
         pair.answer(HANG)
         peer = pair.peer()
         self.addCleanup(peer.close)

@@ -118,6 +118,7 @@ class HostileTest(ScriptedTest):
     @classmethod
     def setUpClass(cls):
         cls.pair = Pair("hostile")
+        cls.addClassCleanup(cls.pair.end)
         cls.pair.answer(reply())
 
     def tearDown(self):

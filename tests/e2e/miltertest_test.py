@@ -17,6 +17,7 @@ class MiltertestTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.pair = Pair("miltertest")
+        cls.addClassCleanup(cls.pair.end)
         cls.pair.scanner.answer = by_recipient
 
     def run_script(self, name):

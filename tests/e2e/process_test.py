@@ -42,6 +42,7 @@ class SocketFormsTest(unittest.TestCase):
         for number, form in enumerate(forms):
             with self.subTest(form=form.partition(":")[0] or "path"):
                 daemon = start(f"forms-{number}", form)
+                self.addCleanup(daemon.terminate)
                 works = number == 0 or not stack().is_incumbent
                 self.assertEqual(self.verdict(daemon), ("continue",) if works else MALFUNCTION)
 
@@ -53,12 +54,14 @@ class SocketFormsTest(unittest.TestCase):
     def test_mail_server_on_tcp_works(self):
         scanner = Scanner(stack().lab, "tcp-front", lambda request: [reply()])
         daemon = start("tcp-front", scanner.path, milter_port=stack().lab.ports.take())
+        self.addCleanup(daemon.terminate)
         self.assertEqual(self.verdict(daemon), ("continue",))
 
     @only_millrace("has neither flag")
     def test_mode_of_the_milter_socket_can_be_given(self):
         scanner = Scanner(stack().lab, "mode", lambda request: [reply()])
         daemon = start("mode", scanner.path, ["--socket-mode=0660"], set_mode=False)
+        self.addCleanup(daemon.terminate)
         self.assertEqual(daemon.milter_socket.stat().st_mode & 0o777, 0o660)
 
 
@@ -108,6 +111,7 @@ class StartTest(unittest.TestCase):
     def test_pid_file_names_the_process(self):
         scanner = Scanner(stack().lab, "pid", lambda request: [reply()])
         daemon = start("pid", scanner.path)
+        self.addCleanup(daemon.terminate)
         wait_until(
             lambda: daemon.pid_file.exists() and daemon.pid_file.read_text().strip(), "the pid file"
         )
@@ -116,9 +120,11 @@ class StartTest(unittest.TestCase):
     def test_socket_left_by_a_killed_instance_is_replaced(self):
         scanner = Scanner(stack().lab, "stale", lambda request: [reply()])
         first = start("stale", scanner.path)
+        self.addCleanup(first.terminate)
         first.kill()
         self.assertTrue(first.milter_socket.exists())
         second = start("stale", scanner.path)
+        self.addCleanup(second.terminate)
         with MilterPeer(second.connect()) as peer:
             self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
 
@@ -126,6 +132,7 @@ class StartTest(unittest.TestCase):
     def test_second_instance_on_the_same_socket_refuses_to_start(self):
         scanner = Scanner(stack().lab, "twice", lambda request: [reply()])
         first = start("twice", scanner.path)
+        self.addCleanup(first.terminate)
         done = self.run_once("twice")
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("already running", done.stderr + done.stdout)
@@ -135,12 +142,14 @@ class StartTest(unittest.TestCase):
     @only_millrace("leaves the directories of a crash for ever")
     def test_messages_left_by_a_killed_instance_are_swept_at_start(self):
         pair = Pair("sweep")
+        self.addCleanup(pair.end)
         held = Hold(pair)
         held.wait_for_scan()
         self.assertTrue(contains(pair.daemon.work_dir, b"hello"))
         pair.daemon.kill()
         held.finish()
         second = start("sweep", pair.scanner.path)
+        self.addCleanup(second.terminate)
         wait_until(lambda: not contains(second.work_dir, b"hello"), "the sweep")
 
 
@@ -148,6 +157,7 @@ class EndTest(unittest.TestCase):
     @only_millrace("leaves the directory of every message in flight")
     def test_sigterm_answers_what_is_in_flight_and_leaves_nothing(self):
         pair = Pair("term")
+        self.addCleanup(pair.end)
         held = Hold(pair)
         held.wait_for_scan()
         pair.daemon.terminate()
@@ -161,6 +171,7 @@ class EndTest(unittest.TestCase):
     @only_millrace("does not answer sessions that it has when told to end")
     def test_sigterm_lets_a_message_end_that_is_answered_in_time(self):
         pair = Pair("term-in-time")
+        self.addCleanup(pair.end)
         held = Hold(pair)
         held.wait_for_scan()
         pair.daemon.terminate()
@@ -170,6 +181,7 @@ class EndTest(unittest.TestCase):
 
     def test_idle_daemon_ends_on_sigterm_and_removes_its_socket(self):
         pair = Pair("term-idle")
+        self.addCleanup(pair.end)
         pair.answer(reply())
         with pair.peer() as peer:
             peer.play(message_steps())
@@ -183,6 +195,7 @@ class EndTest(unittest.TestCase):
 class SpoolTest(unittest.TestCase):
     def test_message_is_found_nowhere_in_the_spool_after_its_session(self):
         pair = Pair("marker")
+        self.addCleanup(pair.end)
         pair.answer(reply())
         marker = b"marker-of-one-message"
         with pair.peer() as peer:
@@ -194,6 +207,7 @@ class SpoolTest(unittest.TestCase):
     @only_millrace("keeps the spooled message until the next one or the end of the session")
     def test_message_is_found_nowhere_in_the_spool_after_its_verdict(self):
         pair = Pair("marker-verdict")
+        self.addCleanup(pair.end)
         pair.answer(reply())
         marker = b"marker-of-one-message"
         with pair.peer() as peer:
@@ -206,6 +220,7 @@ class SpoolTest(unittest.TestCase):
 
     def test_scanner_may_read_message_and_write_beside_it_as_its_user(self):
         pair = Pair("modes")
+        self.addCleanup(pair.end)
         seen = []
 
         def look(request):
@@ -228,6 +243,7 @@ class SpoolTest(unittest.TestCase):
 
     def test_what_the_scanner_left_in_the_directory_is_removed(self):
         pair = Pair("parts")
+        self.addCleanup(pair.end)
 
         def litter(request):
             parts = os.path.join(request.value("tempdir"), "parts")

@@ -30,11 +30,15 @@ class VerdictTest(ScriptedTest):
         )
 
     def test_tempfail_with_text(self):
-        setreply = line("setreply", "450", "4.5.0", "Failure: later")
-        self.assertEqual(
-            self.verdict(reply(setreply, return_value="tempfail")),
-            ("reply", "450 4.5.0 Failure: later"),
-        )
+        setreply = line("setreply", "450", "4.7.1", "Greylisted, come later")
+        verdict = self.verdict(reply(setreply, return_value="tempfail"))
+        self.assertEqual(verdict, ("reply", "450 4.7.1 Greylisted, come later"))
+
+    def test_text_of_an_error_inside_amavisd_is_not_for_the_client(self):
+        setreply = line("setreply", "451", "4.5.0", "Failure: cannot open /var/lib/amavis/x")
+        verdict = " ".join(self.verdict(reply(setreply, return_value="tempfail")))
+        self.assertRegex(verdict, "^tempfail$|^reply 4")
+        self.assertEqual("/var/lib" in verdict, self.expected(False, True))
 
     def assert_default_reject(self, verdict):
         """The mail server's own text, or ours; never a 4xx or 2xx."""
@@ -255,11 +259,9 @@ class BrokenReplyTest(ScriptedTest):
         self.assertEqual(
             self.play(reject, flags=("-P",)).verdict, ("reply", f"554 5.7.0 {REJECT_TEXT}")
         )
-        tempfail = reply(
-            line("setreply", "450", "4.5.0", "Failure: later"), return_value="tempfail"
-        )
+        tempfail = reply(line("setreply", "450", "4.7.1", "come later"), return_value="tempfail")
         self.assertEqual(
-            self.play(tempfail, flags=("-P",)).verdict, ("reply", "450 4.5.0 Failure: later")
+            self.play(tempfail, flags=("-P",)).verdict, ("reply", "450 4.7.1 come later")
         )
 
     def test_session_goes_on_after_a_broken_reply(self):

@@ -33,7 +33,7 @@ def only_millrace(what_the_incumbent_does):
 
 
 class Pair:
-    """A daemon of its own and the scanner behind it."""
+    """A daemon of its own and the scanner behind it; `end` when a test is through with it."""
 
     def __init__(self, label, flags=(), scanner_stopped=False):
         lab = stack().lab
@@ -45,6 +45,10 @@ class Pair:
             lab.directory("work") / label,
             flags,
         )
+
+    def end(self):
+        """Asks the daemon to end, so that not all of a run's daemons are there at once."""
+        self.daemon.terminate()
 
     def answer(self, *actions):
         self.scanner.requests.clear()
@@ -117,7 +121,7 @@ class Hold:
 
     def _play(self, body):
         try:
-            self.outcome = self._peer.play(message_steps(body=body))[-1]
+            self.outcome = self._peer.play(message_steps(body=body)[:-2])[-1]
         except (ConnectionError, OSError):
             pass  # the daemon was killed
 
