@@ -2,7 +2,7 @@
 #ifndef MILLRACE_ENGINE_BASE_ERRNO_NAME_H_
 #define MILLRACE_ENGINE_BASE_ERRNO_NAME_H_
 
-#include <string.h>
+#include <cstring>
 
 namespace engine {
 

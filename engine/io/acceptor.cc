@@ -1,10 +1,10 @@
 // A watch's generation counts its uses, so that an event of an earlier use is found stale.
 #include "engine/io/acceptor.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 
 #include <bit>
+#include <cerrno>
 #include <cstdint>
 
 #include "engine/base/check.h"

@@ -1,7 +1,6 @@
 // The life of a socket's record, and the turn. Receiving is in direct_receive.cc.
 #include "engine/io/direct_loop.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <utility>
 

@@ -44,6 +44,8 @@ class DirectLoop : public Loop {
   // The longest sleep of a turn; the kernel's arithmetic overflows with kNever.
   static constexpr Time kSleepMax = std::chrono::hours(1);
 
+  ~DirectLoop() override;
+
   // Loop
   SocketId Adopt(int fd, SocketEvents& owner, ReadMode mode) noexcept final;
   IoResult Connect(const Address& to, SocketEvents& owner, SocketId* id) noexcept final;
@@ -65,7 +67,6 @@ class DirectLoop : public Loop {
 
  protected:
   explicit DirectLoop(const LoopOptions& options) noexcept;
-  ~DirectLoop() override;
 
   // The kernel's part. Watching reads and listeners is edge-triggered and lasts; watching writes
   // ends with the first report. An errno, or 0.

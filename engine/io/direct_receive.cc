@@ -1,10 +1,10 @@
 // Receiving: the drain of a ready socket, in each read mode, and how its end is told.
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 

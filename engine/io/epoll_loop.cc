@@ -1,11 +1,11 @@
 // Events name sockets by index and generation: one that was closed since is found stale.
 #include "engine/io/epoll_loop.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>

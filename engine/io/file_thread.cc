@@ -2,10 +2,11 @@
 // back.
 #include "engine/io/file_thread.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/uio.h>
+
+#include <cerrno>
+#include <csignal>
 
 #include "engine/base/check.h"
 

@@ -1,15 +1,15 @@
 // A signalfd answers whole records; it is adopted in kDirect, as it is no socket.
 #include "engine/io/signals.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
+#include <ctime>
 #include <span>
 #include <utility>
 

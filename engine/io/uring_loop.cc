@@ -1,11 +1,11 @@
 // Completions name sockets by index and generation; a record outlives the last of them.
 #include "engine/io/uring_loop.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>

@@ -1,7 +1,6 @@
 // Listener: rights before reachability, stale and living sockets, removal of our own file alone.
 #include "engine/net/listener.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <string>
 #include <utility>

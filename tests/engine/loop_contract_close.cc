@@ -1,6 +1,5 @@
 // Contract suite, part 2: Close() inside each callback, and ids that have become stale.
-#include <errno.h>
-
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -1,7 +1,6 @@
 // Contract suite, part 1: receiving, read modes, the end of a stream.
-#include <errno.h>
-
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <string_view>

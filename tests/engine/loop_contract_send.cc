@@ -1,6 +1,5 @@
 // Contract suite, part 3: sending, connecting, accepting.
-#include <errno.h>
-
+#include <cerrno>
 #include <cstddef>
 #include <string>
 #include <string_view>

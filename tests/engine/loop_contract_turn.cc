@@ -1,8 +1,7 @@
 // Contract suite, part 4: timers, mail, file operations, the turn itself.
-#include <errno.h>
-
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <string>

@@ -1,13 +1,13 @@
 // PosixDisk on tmpfs and on the disk: slots, writes, the look before reuse, removal.
 #include "engine/io/posix_disk.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <limits>

@@ -1,7 +1,6 @@
 // Far ends are non-blocking sockets of the test itself.
 #include "tests/engine/posix_world.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -10,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 #include <string>
 #include <utility>

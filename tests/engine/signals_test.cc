@@ -2,10 +2,10 @@
 #include "engine/io/signals.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <memory>
 #include <vector>
 

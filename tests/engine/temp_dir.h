@@ -2,8 +2,7 @@
 #ifndef MILLRACE_TESTS_ENGINE_TEMP_DIR_H_
 #define MILLRACE_TESTS_ENGINE_TEMP_DIR_H_
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <system_error>
