@@ -38,7 +38,7 @@ DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint6
   const std::uint64_t left = open_files > fixed ? open_files - fixed : 0;
   std::uint64_t messages = config.messages_max;
   if (messages == 0) {
-    messages = std::clamp(left / 3, kMessagesDerivedMin, kMessagesDerivedMax);
+    messages = std::clamp(left / kMessagesShare, kMessagesDerivedMin, kMessagesDerivedMax);
     if (config.sessions_max != 0) messages = std::min<std::uint64_t>(messages, config.sessions_max);
   }
   // One connection per message in work is the most that can be wanted; orphans are messages in work

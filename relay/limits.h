@@ -4,7 +4,7 @@
 //               + kPerShard * shards + kReserve
 //
 // What the operator set is kept or refused, never lowered in silence; what is unset is derived: a
-// third for messages, as much for their scanner connections, the rest for sessions (most of which
+// fifth for messages, as much for their scanner connections, the rest for sessions (most of which
 // are idle), each up to a cap that keeps the tables small. Printed by --check-config.
 #ifndef MILLRACE_RELAY_LIMITS_H_
 #define MILLRACE_RELAY_LIMITS_H_
@@ -18,7 +18,9 @@ namespace relay {
 
 inline constexpr std::uint64_t kDescriptorsPerShard = 32;
 inline constexpr std::uint64_t kDescriptorsReserve = 64;
+inline constexpr std::uint64_t kMessagesShare = 5;  // one in so many descriptors
 inline constexpr std::uint64_t kSessionsDerivedMax = 131'072;
+inline constexpr std::uint64_t kMessagesShare = 5;  // one in five descriptors, and one for its scan
 inline constexpr std::uint64_t kMessagesDerivedMax = 16'384;
 // Below this there is no point in starting.
 inline constexpr std::uint64_t kMessagesDerivedMin = 16;
