@@ -20,7 +20,6 @@ inline constexpr std::uint64_t kDescriptorsPerShard = 32;
 inline constexpr std::uint64_t kDescriptorsReserve = 64;
 inline constexpr std::uint64_t kMessagesShare = 5;  // one in so many descriptors
 inline constexpr std::uint64_t kSessionsDerivedMax = 131'072;
-inline constexpr std::uint64_t kMessagesShare = 5;  // one in five descriptors, and one for its scan
 inline constexpr std::uint64_t kMessagesDerivedMax = 16'384;
 // Below this there is no point in starting.
 inline constexpr std::uint64_t kMessagesDerivedMin = 16;
