@@ -112,22 +112,18 @@ Daemon::~Daemon() = default;
 
 absl::Status Daemon::Start(int listener) {
   listener_ = listener;
-  const engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
-  std::vector<engine::ShardApp*> apps;
-  std::vector<engine::ShardOptions> options;
   for (std::uint32_t i = 0; i < limits_.shards; ++i) {
     hosts_.push_back(std::make_unique<Host>(*this, i));
-    apps.push_back(hosts_.back().get());
-    options.push_back({.io = choice.picked,
-                       .disk = {.root = roots_[i],
-                                .directory_mode = kSpoolDirectoryMode,
-                                .file_mode = kSpoolFileMode},
-                       .sockets_max = limits_.sessions_max + limits_.messages_max +
-                                      kOtherSocketsPerShard +
-                                      relay::ShardApp::kRefusingSessionsMax});
   }
-  group_ = std::make_unique<engine::ShardGroup>(apps, options);
-  absl::Status status = group_->Start();
+  engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
+  absl::Status status = StartShards(choice.picked);
+  if (!status.ok() && settings_.config.io == IoChoice::kAuto &&
+      choice.picked == engine::IoChoice::kUring) {
+    // The probe had its ring, but not every shard got one: locked memory is a limit of the user.
+    choice = {.picked = engine::IoChoice::kEpoll,
+              .text = "epoll (" + std::string(status.message()) + ")"};
+    status = StartShards(choice.picked);
+  }
   if (!status.ok()) return status;
   log_.Write(engine::Level::kNotice,
              engine::LogLine("started")
@@ -137,6 +133,23 @@ absl::Status Daemon::Start(int listener) {
                  .Field("messages_max", limits_.messages_max)
                  .Field("spool_reuse", settings_.spool_reuse));
   return absl::OkStatus();
+}
+
+absl::Status Daemon::StartShards(engine::IoChoice io) {
+  std::vector<engine::ShardApp*> apps;
+  std::vector<engine::ShardOptions> options;
+  for (std::uint32_t i = 0; i < limits_.shards; ++i) {
+    apps.push_back(hosts_[i].get());
+    options.push_back({.io = io,
+                       .disk = {.root = roots_[i],
+                                .directory_mode = kSpoolDirectoryMode,
+                                .file_mode = kSpoolFileMode},
+                       .sockets_max = limits_.sessions_max + limits_.messages_max +
+                                      kOtherSocketsPerShard +
+                                      relay::ShardApp::kRefusingSessionsMax});
+  }
+  group_ = std::make_unique<engine::ShardGroup>(apps, options);
+  return group_->Start();
 }
 
 void Daemon::Run() noexcept {

@@ -53,6 +53,7 @@ class Daemon {
  private:
   class Host;
 
+  absl::Status StartShards(engine::IoChoice io);
   void LogCounters(std::string_view event) noexcept;
 
   const Settings& settings_;

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint32_t kInsertAtEnd = 0x7fffffff;   // libmilter's and the incumbent's "at the end"
 constexpr std::size_t kHeaderValueBytesMax = 60000;  // Postfix's header_size_limit under milters
-constexpr std::size_t kArgsBytesMax = 2048;          // NOTIFY= and ORCPT= of one recipient
+constexpr std::string_view kLocalFailure = "Failure:";  // of amavisd's own errors, with local paths
+constexpr std::size_t kArgsBytesMax = 2048;             // NOTIFY= and ORCPT= of one recipient
 
 char Lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -237,29 +238,38 @@ void VerdictMap::WriteFinal(milter::ReplyWriter& out, EditCounts& counts) const 
     case ampdp::Verdict::kAccept: out.Accept(); return;
     case ampdp::Verdict::kDiscard: out.Discard(); return;
     case ampdp::Verdict::kReject:
-      if (WriteSetReply(out, 5)) return;
-      counts.setreply_dropped = reply_.setreply.present;
+      if (WriteSetReply(out, 5, counts)) return;
       out.Reject();
       return;
     case ampdp::Verdict::kTempfail:
-      if (WriteSetReply(out, 4)) return;
-      counts.setreply_dropped = reply_.setreply.present;
+      if (WriteSetReply(out, 4, counts)) return;
       out.Tempfail();
       return;
   }
 }
 
-bool VerdictMap::WriteSetReply(milter::ReplyWriter& out, std::uint16_t reply_class) const noexcept {
+// False: the verdict goes out with the mail server's own text.
+bool VerdictMap::WriteSetReply(milter::ReplyWriter& out,
+                               std::uint16_t reply_class,
+                               EditCounts& counts) const noexcept {
   const ampdp::SetReply& given = reply_.setreply;
-  if (!given.present || given.code / 100 != reply_class) return false;
-  if (!given.enhanced.empty() && given.enhanced.front() != static_cast<char>('0' + reply_class)) {
-    return false;
+  if (!given.present) return false;
+  const char class_digit = static_cast<char>('0' + reply_class);
+  counts.setreply_dropped = true;
+  if (given.code / 100 != reply_class) return false;
+  if (!given.enhanced.empty() && given.enhanced.front() != class_digit) return false;
+  if (reply_class == 4 && given.text.starts_with(kLocalFailure)) {
+    // The client is told what it is told when we fail; amavisd's text goes to our log.
+    const Refusal refusal = ScanFailedRefusal({});
+    return out.ReplyCode(
+        {.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text});
   }
-  if (reply_class == 4 && given.text.starts_with("Failure:")) return false;
-  const std::uint16_t code = given.code == 421   ? std::uint16_t{451}
-                             : given.code == 521 ? std::uint16_t{554}
-                                                 : given.code;
-  return out.ReplyCode({.code = code, .enhanced = given.enhanced, .text = given.text});
+  std::uint16_t code = given.code;
+  if (code == 421) code = 451;
+  if (code == 521) code = 554;
+  counts.setreply_dropped =
+      !out.ReplyCode({.code = code, .enhanced = given.enhanced, .text = given.text});
+  return !counts.setreply_dropped;
 }
 
 }  // namespace relay

@@ -77,7 +77,9 @@ class VerdictMap {
                    const ampdp::Edit& edit,
                    EditCounts& counts) const noexcept;
   void WriteFinal(milter::ReplyWriter& out, EditCounts& counts) const noexcept;
-  bool WriteSetReply(milter::ReplyWriter& out, std::uint16_t reply_class) const noexcept;
+  bool WriteSetReply(milter::ReplyWriter& out,
+                     std::uint16_t reply_class,
+                     EditCounts& counts) const noexcept;
 
   const Message& message_;
   const ampdp::Reply& reply_;

@@ -120,7 +120,7 @@ TEST_F(VerdictMapTest, ReplyCodesThatEndSessionsAreReplaced) {
 TEST_F(VerdictMapTest, LocalFailureTextStaysHere) {
   EXPECT_EQ(Map("setreply=450 4.5.0 Failure:%20File%20/var/x%20does%20not%20exist\n"
                 "return_value=tempfail\n"),
-            Packets{"t"});
+            Packets{"y 451 4.6.0 Content scanner malfunction"});
   EXPECT_TRUE(counts_.setreply_dropped);
 }
 
