@@ -33,7 +33,9 @@ std::size_t EnhancedCodeBytes(std::string_view text) noexcept {
     }
     if (digits == 0 || digits > 3) return 0;
   }
-  return at < text.size() && text[at] != ' ' ? 0 : at;
+  const bool ends =
+      at == text.size() || text[at] == ' ' || text[at] == '\t';  // a TAB is sent as a blank
+  return ends ? at : 0;
 }
 
 bool IsHeaderName(std::string_view name) noexcept {

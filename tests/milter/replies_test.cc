@@ -98,6 +98,7 @@ TEST_F(ReplyWriterTest, RefusesAnEnhancedCodeThatDoesNotFit) {
 TEST_F(ReplyWriterTest, RefusesTextThatBeginsWithACodeOfAnotherClass) {
   EXPECT_EQ(Code(554, "", "4.7.1 x"), "refused");
   EXPECT_EQ(Code(554, "", "fine\n2.0.0"), "refused");
+  EXPECT_EQ(Code(554, "", "4.7.1\tx"), "refused");
   EXPECT_EQ(Code(554, "", "5.7.1 x"), "554 5.7.1 x\\0");
   EXPECT_EQ(Code(554, "", "4.7.1x"), "554 4.7.1x\\0");
 }
