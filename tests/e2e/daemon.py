@@ -20,7 +20,8 @@ class Daemon:
     """One running daemon: `milter_socket` for the mail server, `work_dir` for spooled messages.
 
     `scanner` is given to -S as it is; a bare path is the only form that the incumbent understands.
-    `milter_port` makes it listen on loopback TCP instead of `milter_socket`.
+    `milter_port` makes it listen on loopback TCP instead of `milter_socket`. `under` is the begin of
+    a command line that runs it, such as prlimit.
     """
 
     name = ""
@@ -35,6 +36,7 @@ class Daemon:
         milter_socket=None,
         milter_port=None,
         set_mode=True,
+        under=(),
     ):
         self.label = label
         self.milter_port = milter_port
@@ -47,7 +49,7 @@ class Daemon:
         command = self.command_for(self.milter_socket, milter_port, scanner, self.work_dir)
         self._child = Child(
             f"{self.name} ({label})",
-            [*command, *flags],
+            [*under, *command, *flags],
             lab.directory("log") / f"{label}.log",
             user=USER,
             group=USER,

@@ -153,6 +153,21 @@ class StartTest(unittest.TestCase):
         wait_until(lambda: not contains(second.work_dir, b"hello"), "the sweep")
 
 
+class MemoryForRingsTest(unittest.TestCase):
+    @only_millrace("has no rings")
+    def test_limit_of_locked_memory_never_keeps_it_from_serving(self):
+        scanner = Scanner(stack().lab, "memlock", lambda request: [reply()])
+        for kilobytes in (16, 32, 64, 96, 128, 192, 256, 384, 512, 1024):
+            with self.subTest(kilobytes=kilobytes):
+                limit = f"--memlock={kilobytes * 1024}:{kilobytes * 1024}"
+                daemon = start(
+                    f"memlock-{kilobytes}", scanner.path, ["--io=auto"], under=["prlimit", limit]
+                )
+                self.addCleanup(daemon.terminate)
+                with MilterPeer(daemon.connect()) as peer:
+                    self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+
+
 class EndTest(unittest.TestCase):
     @only_millrace("leaves the directory of every message in flight")
     def test_sigterm_answers_what_is_in_flight_and_leaves_nothing(self):
