@@ -21,7 +21,7 @@ class Daemon:
 
     `scanner` is given to -S as it is; a bare path is the only form that the incumbent understands.
     `milter_port` makes it listen on loopback TCP instead of `milter_socket`. `under` is the begin of
-    a command line that runs it, such as prlimit.
+    a command line that runs it, such as prlimit. It starts as amavisd's user or `as_root`.
     """
 
     name = ""
@@ -37,6 +37,7 @@ class Daemon:
         milter_port=None,
         set_mode=True,
         under=(),
+        as_root=False,
     ):
         self.label = label
         self.milter_port = milter_port
@@ -47,15 +48,14 @@ class Daemon:
         self.work_dir = pathlib.Path(work_dir)
         self.make_work_dir(0o750)
         command = self.command_for(self.milter_socket, milter_port, scanner, self.work_dir)
+        user = {} if as_root else {"user": USER, "group": USER, "extra_groups": []}
         self._child = Child(
             f"{self.name} ({label})",
             [*under, *command, *flags],
             lab.directory("log") / f"{label}.log",
-            user=USER,
-            group=USER,
-            extra_groups=[],
             cwd="/",
             umask=0o027,
+            **user,
         )
         lab.on_close(self.stop, ask=self.terminate)
         self._child.wait_until_accepting(

@@ -8,7 +8,7 @@ import unittest
 
 from daemon import USER
 from milter_peer import MilterPeer, message_steps
-from processes import wait_until
+from processes import HarnessError, wait_until
 from scanner import Scanner, reply
 from scripted import MALFUNCTION, Hold, Pair, contains, files_below, only_millrace
 from stack import stack
@@ -151,6 +151,30 @@ class StartTest(unittest.TestCase):
         second = start("sweep", pair.scanner.path)
         self.addCleanup(second.terminate)
         wait_until(lambda: not contains(second.work_dir, b"hello"), "the sweep")
+
+
+class RootTest(unittest.TestCase):
+    @only_millrace("runs as whoever starts it")
+    def test_started_as_root_it_gives_the_socket_away_and_serves_as_the_user(self):
+        scanner = Scanner(stack().lab, "root", lambda request: [reply()])
+        flags = [f"--user={USER}", "--socket-owner=postfix", "--socket-mode=0600"]
+        daemon = start("root", scanner.path, flags, as_root=True, set_mode=False)
+        self.addCleanup(daemon.terminate)
+        socket_status, user = daemon.milter_socket.stat(), pwd.getpwnam(USER)
+        self.assertEqual(socket_status.st_uid, pwd.getpwnam("postfix").pw_uid)
+        self.assertEqual(socket_status.st_mode & 0o777, 0o600)
+        with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
+            ids = dict(line.rstrip().split(":", 1) for line in status)
+        self.assertEqual(ids["Uid"].split(), [str(user.pw_uid)] * 4)
+        self.assertEqual(ids["Gid"].split(), [str(user.pw_gid)] * 4)
+        self.assertEqual(int(ids["CapPrm"], 16), 0)
+        with MilterPeer(daemon.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+
+    @only_millrace("runs as root")
+    def test_started_as_root_without_a_user_it_refuses(self):
+        with self.assertRaisesRegex(HarnessError, "--user"):
+            start("root-refused", "/nonexistent", as_root=True)
 
 
 class MemoryForRingsTest(unittest.TestCase):
