@@ -32,6 +32,9 @@ ssize_t ReceiveOnce(int fd, void* to, std::size_t bytes, int flags) noexcept {
 class DirectLoop::DirectAccess final : public DirectSocket {
  public:
   explicit DirectAccess(int fd) noexcept : fd_(fd) {}
+  virtual ~DirectAccess() = default;
+  DirectAccess(const DirectAccess&) = delete;
+  DirectAccess& operator=(const DirectAccess&) = delete;
 
   IoResult Recv(Bytes to) noexcept override {
     if (to.empty()) return {0, 0};

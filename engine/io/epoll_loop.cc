@@ -96,20 +96,21 @@ void EpollLoop::Wait(Time at_most) noexcept {
   event_count_ = count > 0 ? static_cast<std::size_t>(count) : 0;  // EINTR: nothing for now
 }
 
+void EpollLoop::OnSocketEvent(SocketId id, const epoll_event& event) noexcept {
+  SocketRecord* record = FindOpen(id);
+  if (record != nullptr && record->write_watched && (event.events & EPOLLOUT) != 0) {
+    record->write_watched = false;
+    Control(EPOLL_CTL_MOD, record->fd, kReads, event.data.u64);
+  }
+  OnReadiness(id, event.events);
+}
+
 void EpollLoop::Dispatch() noexcept {
   for (std::size_t i = 0; i < event_count_; ++i) {
     const epoll_event event = events_[i];
     const SocketId id = IdOf(event.data.u64);
     switch (TagOf(event.data.u64)) {
-      case KernelTag::kRead: {
-        SocketRecord* record = FindOpen(id);
-        if (record != nullptr && record->write_watched && (event.events & EPOLLOUT) != 0) {
-          record->write_watched = false;
-          Control(EPOLL_CTL_MOD, record->fd, kReads, event.data.u64);
-        }
-        OnReadiness(id, event.events);
-        break;
-      }
+      case KernelTag::kRead: OnSocketEvent(id, event); break;
       case KernelTag::kListener: OnListenerReady(id); break;
       case KernelTag::kWake: mailbox().DrainWake(); break;
       case KernelTag::kWrite:

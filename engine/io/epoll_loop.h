@@ -41,6 +41,7 @@ class EpollLoop final : public DirectLoop {
   void ForgetListener(SocketId watch, int fd) noexcept override;
   void Wait(Time at_most) noexcept override;
   void Dispatch() noexcept override;
+  void OnSocketEvent(SocketId id, const epoll_event& event) noexcept;
 
   int epoll_;
   bool pwait2_missing_ = false;  // before Linux 5.11, or filtered

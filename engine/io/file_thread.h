@@ -40,13 +40,13 @@ class FileThread {
   static void Write(Mail& mail) noexcept;   // in the helper thread
   static void Finish(Mail& mail) noexcept;  // back in the loop's
 
-  Mailbox& home_;
   Mailbox inbox_;
   FileOps ops_;
   std::array<Work, FileOps::kFileOpsMax> works_;
   Mail quit_;
-  std::atomic<bool> quitting_{false};
   std::thread thread_;
+  Mailbox& home_;
+  std::atomic<bool> quitting_{false};
 };
 
 }  // namespace engine

@@ -46,7 +46,7 @@ class PosixDisk final : public Disk {
 
   // kNotFound, kPermissionDenied …: the root cannot be opened as a directory.
   static absl::StatusOr<std::unique_ptr<PosixDisk>> Open(const DiskOptions& options);
-  ~PosixDisk();
+  virtual ~PosixDisk();
   PosixDisk(const PosixDisk&) = delete;
   PosixDisk& operator=(const PosixDisk&) = delete;
 

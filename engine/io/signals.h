@@ -31,7 +31,7 @@ class SignalWatch final : public SocketEvents {
 
   SignalWatch(Loop& loop, OnSignal on_signal, void* context) noexcept
       : loop_(loop), on_signal_(on_signal), context_(context) {}
-  ~SignalWatch();
+  virtual ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
