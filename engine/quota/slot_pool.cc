@@ -128,24 +128,31 @@ bool SlotPool::TakeForWaiter() noexcept {
   return false;
 }
 
+void SlotPool::Join(Ticket& ticket) noexcept {
+  ENGINE_CHECK(ticket.wait == Ticket::Wait::kInbox);
+  ticket.wait = Ticket::Wait::kQueued;
+  queue_.PushBack(ticket);
+}
+
+void SlotPool::Leave(Ticket& ticket) noexcept {
+  // A ticket's own thread pushes join before leave, so join has been taken in.
+  ENGINE_CHECK(ticket.wait != Ticket::Wait::kInbox);
+  if (ticket.wait == Ticket::Wait::kQueued) {
+    queue_.Erase(ticket);
+    word_.fetch_sub(1, std::memory_order_acq_rel);
+    ticket.wait = Ticket::Wait::kAnswered;
+  }
+  PostHome(*ticket.home, ticket.leave);  // always the last word on a cancelled ticket
+}
+
 void SlotPool::TakeIn() noexcept {
   while (Mail* mail = inbox_.Pop()) {
-    auto& node = static_cast<Ticket::Node&>(*mail);
-    Ticket& ticket = *node.owner;
-    if (!node.leave) {
-      ENGINE_CHECK(ticket.wait == Ticket::Wait::kInbox);
-      ticket.wait = Ticket::Wait::kQueued;
-      queue_.PushBack(ticket);
-      continue;
+    const auto& node = static_cast<const Ticket::Node&>(*mail);
+    if (node.leave) {
+      Leave(*node.owner);
+    } else {
+      Join(*node.owner);
     }
-    // A ticket's own thread pushes join before leave, so join has been taken in.
-    ENGINE_CHECK(ticket.wait != Ticket::Wait::kInbox);
-    if (ticket.wait == Ticket::Wait::kQueued) {
-      queue_.Erase(ticket);
-      word_.fetch_sub(1, std::memory_order_acq_rel);
-      ticket.wait = Ticket::Wait::kAnswered;
-    }
-    PostHome(*ticket.home, ticket.leave);  // always the last word on a cancelled ticket
   }
 }
 

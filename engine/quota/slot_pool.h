@@ -88,6 +88,8 @@ class SlotPool {
   static constexpr int kGrantsPerServe = 64;
 
   void TakeIn() noexcept;
+  void Join(Ticket& ticket) noexcept;
+  void Leave(Ticket& ticket) noexcept;
   void Grant() noexcept;
   bool TakeForWaiter() noexcept;
   void Serve() noexcept;
@@ -95,8 +97,8 @@ class SlotPool {
 
   alignas(64) std::atomic<std::uint64_t> word_;
   alignas(64) std::atomic<std::uint32_t> turns_{0};
-  MpscQueue inbox_;
   IntrusiveList<Ticket, TicketTag> queue_;
+  MpscQueue inbox_;
 };
 
 }  // namespace engine

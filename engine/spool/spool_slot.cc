@@ -17,7 +17,7 @@ constexpr std::size_t kDigitsMin = 5;
 // "s00042" at `to`; answers its length.
 std::size_t WriteName(std::uint32_t serial, char* to) noexcept {
   char digits[SlotTable::kNameMaxBytes];
-  const auto end = std::to_chars(digits, digits + sizeof digits, serial).ptr;
+  const auto* const end = std::to_chars(digits, digits + sizeof digits, serial).ptr;
   const auto count = static_cast<std::size_t>(end - digits);
   const std::size_t zeros = count < kDigitsMin ? kDigitsMin - count : 0;
   to[0] = 's';

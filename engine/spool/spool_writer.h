@@ -67,8 +67,8 @@ class SpoolWriter {
   std::size_t pending_bytes_ = 0;
   std::size_t pieces_count_ = 0;
   std::size_t text_used_ = 0;
-  std::array<iovec, kPiecesMax> pieces_;
-  std::array<char, kTextBytes> text_;
+  std::array<iovec, kPiecesMax> pieces_{};
+  std::array<char, kTextBytes> text_{};
 };
 
 }  // namespace engine

@@ -151,7 +151,7 @@ void RunFourThreads(Shared& shared, int rounds, bool resize) {
 
 TEST(SlotPoolThreadsTest, NeverExceedsItsLimitUnderFourThreadsWithCancels) {
   Shared shared(10);
-  RunFourThreads(shared, 40000, false);
+  RunFourThreads(shared, 15000, false);
   EXPECT_LE(shared.in_use_max.load(), 10);
   EXPECT_EQ(shared.in_use.load(), 0);
   EXPECT_EQ(shared.pool.free_slots(), 10);
@@ -163,7 +163,7 @@ TEST(SlotPoolThreadsTest, NeverExceedsItsLimitUnderFourThreadsWithCancels) {
 // A lost turn is repaired by whatever comes next; only at the end of a run it shows, as a waiter that
 // waits for ever. So: many short runs.
 TEST(SlotPoolThreadsTest, LeavesNobodyWaitingAtTheEndOfManyShortRuns) {
-  for (int run = 0; run < 300; ++run) {
+  for (int run = 0; run < 100; ++run) {
     Shared shared(2);
     RunFourThreads(shared, 60, false);
     ASSERT_EQ(shared.pool.free_slots(), 2) << run;
@@ -173,7 +173,7 @@ TEST(SlotPoolThreadsTest, LeavesNobodyWaitingAtTheEndOfManyShortRuns) {
 
 TEST(SlotPoolThreadsTest, CountsExactlyUnderFourThreadsWithResizes) {
   Shared shared(10);
-  RunFourThreads(shared, 40000, true);
+  RunFourThreads(shared, 15000, true);
   EXPECT_EQ(shared.in_use.load(), 0);
   EXPECT_EQ(shared.pool.free_slots(), 10);
   EXPECT_EQ(shared.pool.waiting(), 0U);

@@ -161,7 +161,9 @@ IoResult SimDisk::EmptyDir(std::string_view slot) noexcept {
   if (!files.Exists(path)) return {0, ENOENT};
   for (const std::string& name : files.List(path)) {
     if (name == kSlotFileName) continue;
-    if (!files.Remove(path + "/" + name)) files.RemoveTree(path + "/" + name);
+    std::string entry = path;
+    entry.append("/").append(name);
+    if (!files.Remove(entry)) files.RemoveTree(entry);
   }
   return {};
 }

@@ -53,6 +53,7 @@ enum class DiskCall : std::uint8_t {
 };
 inline constexpr std::size_t kDiskCallCount = 9;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, and never deleted by its base
 class SimDisk final : public engine::Disk {
  public:
   // `loop`: whose time a stall takes; nullptr for a disk that is tested by itself.

@@ -70,7 +70,7 @@ class SimLoop final : public engine::Loop {
   std::size_t open_sockets() const noexcept { return open_sockets_; }
 
  private:
-  class Direct;
+  class Direct;  // NOLINT(cppcoreguidelines-virtual-class-destructor)
   struct Socket {
     std::uint32_t generation = 1;  // of the next or present user
     bool used = false;

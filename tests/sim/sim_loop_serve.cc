@@ -9,6 +9,7 @@
 namespace sim {
 
 // The socket itself inside OnDirect.
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, lives on the stack
 class SimLoop::Direct final : public engine::DirectSocket {
  public:
   Direct(SimStreams& streams, int end) noexcept : streams_(&streams), end_(end) {}

@@ -87,7 +87,7 @@ class SimWorld {
     Time at;
     std::uint64_t tie;
     std::uint64_t serial;
-    auto operator<=>(const Key&) const = default;
+    auto operator<=>(const Key&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   bool TurnSomeLoop();
