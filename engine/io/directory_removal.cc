@@ -24,6 +24,7 @@ constexpr std::size_t kEntriesBytes = 4096;
 template <typename Visit>
 int ForEachEntry(int directory, Visit&& visit) noexcept {
   if (::lseek(directory, 0, SEEK_SET) != 0) return errno;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the kernel fills it
   alignas(dirent64) std::array<char, kEntriesBytes> entries;
   for (;;) {
     const ssize_t got = ::getdents64(directory, entries.data(), entries.size());
