@@ -80,6 +80,8 @@ absl::Status PidFile::Claim(const Identity& owner) {
                                                  " holds pid file ",
                                                  path_));
   }
+  // Whatever the umask: start scripts of other users read it.
+  if (::fchmod(fd_, kPidFileMode) != 0) return Failed("change the mode of", errno);
   if (::geteuid() == 0 && ::fchown(fd_, owner.user, owner.group) != 0) {
     return Failed("change the owner of", errno);
   }

@@ -22,6 +22,16 @@ TEST_F(PidFileTest, ReplacesAStaleNumber) {
   EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
 }
 
+TEST_F(PidFileTest, IsReadableByAllWhateverTheUmask) {
+  const mode_t before = ::umask(0077);
+  absl::StatusOr<PidFile> file = PidFile::Open(config_.pid_file, Me());
+  ::umask(before);
+  ASSERT_TRUE(file.ok());
+  struct stat status {};
+  ASSERT_EQ(::lstat(config_.pid_file.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0644U);
+}
+
 TEST_F(PidFileTest, LeavesAFileAloneThatReplacedIt) {
   absl::StatusOr<PidFile> file = PidFile::Open(config_.pid_file, Me());
   ASSERT_TRUE(file.ok());
