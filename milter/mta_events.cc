@@ -1,5 +1,4 @@
 // The mail server's end: the packets of each step, and the macros before them.
-#include <algorithm>
 
 #include "milter/mta_session.h"
 
@@ -43,6 +42,14 @@ std::vector<std::string> SplitNames(std::string_view list) {
   return names;
 }
 
+std::uint32_t ReadU32(std::string_view bytes) noexcept {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < kLengthBytes; ++i) {
+    value = (value << 8) | static_cast<std::uint8_t>(bytes[i]);
+  }
+  return value;
+}
+
 }  // namespace
 
 void MtaSession::SetMacroNames() {
@@ -62,10 +69,7 @@ MtaError MtaSession::ReadMacroLists(std::string_view lists) {
   const std::vector<std::string> default_eom = macro_names_[kEom];
   while (!lists.empty()) {
     if (lists.size() < kLengthBytes) return MtaError::kMalformed;
-    std::size_t stage = 0;
-    for (std::size_t i = 0; i < kLengthBytes; ++i) {
-      stage = (stage << 8) | static_cast<std::uint8_t>(lists[i]);
-    }
+    const std::size_t stage = ReadU32(lists);
     const std::size_t end = lists.find('\0', kLengthBytes);
     if (end == std::string_view::npos) return MtaError::kMalformed;
     const std::string_view names = lists.substr(kLengthBytes, end - kLengthBytes);
@@ -241,27 +245,34 @@ void MtaSession::PutMacro(std::string_view wire_name) {
 
 const std::string* MtaSession::MacroText(std::string_view name) const {
   if (results_.size() > transaction_index_) {
-    const Transaction& current = transaction();
-    if (name == "i") {
-      const bool known = !current.queue_id.empty() && (!postfix() || rcpts_accepted_ != 0);
-      return known ? &current.queue_id : nullptr;
-    }
-    const std::size_t rcpt = std::min(rcpt_index_, current.recipients.size());
-    if (rcpt < current.recipients.size()) {
-      const std::string* own = FindMacro(current.recipients[rcpt].macros, name);
-      if (own != nullptr) return own;
-    }
-    const std::string* of_sender = FindMacro(current.sender.macros, name);
-    if (of_sender != nullptr) return of_sender;
-    const std::string* of_message = FindMacro(current.macros, name);
+    if (name == "i") return QueueId();
+    const std::string* of_message = MessageMacro(name);
     if (of_message != nullptr) return of_message;
-    if (name == "mail_addr") return &mail_address_;
-    if (name == "rcpt_addr") return &rcpt_address_;
   }
   if (const std::string* own = FindMacro(script_->macros, name); own != nullptr) return own;
   if (name == "client_name") return &script_->client_name;
   if (name == "client_addr") return &client_address_;
   if (name == "client_port") return &client_port_;
+  return nullptr;
+}
+
+// Postfix makes it when it accepts the first recipient.
+const std::string* MtaSession::QueueId() const {
+  const std::string& id = transaction().queue_id;
+  return !id.empty() && (!postfix() || rcpts_accepted_ != 0) ? &id : nullptr;
+}
+
+const std::string* MtaSession::MessageMacro(std::string_view name) const {
+  const Transaction& current = transaction();
+  const std::string* text = nullptr;
+  if (rcpt_index_ < current.recipients.size()) {
+    text = FindMacro(current.recipients[rcpt_index_].macros, name);
+  }
+  if (text == nullptr) text = FindMacro(current.sender.macros, name);
+  if (text == nullptr) text = FindMacro(current.macros, name);
+  if (text != nullptr) return text;
+  if (name == "mail_addr") return &mail_address_;
+  if (name == "rcpt_addr") return &rcpt_address_;
   return nullptr;
 }
 

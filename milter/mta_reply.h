@@ -1,7 +1,7 @@
 // One reply of a filter, decoded as strictly as the strictest mail server would.
 //
 // Source: milter8.c milter8_event() (left-over data, reply text), sendmail/milter.c
-// milter_process(), milter_reopen_df() and the formats in README.md. Where Postfix and Sendmail
+// milter_process(), milter_reopen_df(), libmilter/smfi.c. Where Postfix and Sendmail
 // differ, what either refuses is refused. For the mail server's end and the tools.
 #ifndef MILLRACE_MILTER_MTA_REPLY_H_
 #define MILLRACE_MILTER_MTA_REPLY_H_

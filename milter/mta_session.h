@@ -183,6 +183,8 @@ class MtaSession {
   void SendMacros(char letter, MacroStage stage);
   void PutMacro(std::string_view wire_name);
   const std::string* MacroText(std::string_view name) const;
+  const std::string* QueueId() const;
+  const std::string* MessageMacro(std::string_view name) const;
   bool Sends(Command command) const noexcept;
   bool postfix() const noexcept { return options_->kind == MtaKind::kPostfix; }
   const Transaction& transaction() const { return script_->transactions[transaction_index_]; }

@@ -12,7 +12,10 @@
 // Unlike libmilter, no command that waits for a reply is dropped: one that makes no sense comes out
 // as a stray with reply_due. The exception is a stray after end of message, before the verdict: any
 // answer to it would be read as the verdict, so that is kBroken (kOutOfOrder).
-// Source: docs of the wire in README.md; libmilter/engine.c for what peers may rely on.
+//
+// Source: libmilter/engine.c for what peers may rely on; milter8.c and sendmail/milter.c for what
+// they send.
+//
 // Limits: FilterOptions::payload_bytes_max; one pool block per half packet.
 // Deliberately absent: macro storage, timeouts, replies (replies.h), policy.
 #ifndef MILLRACE_MILTER_SESSION_H_
