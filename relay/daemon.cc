@@ -15,8 +15,6 @@ namespace {
 using engine::Time;
 
 constexpr std::uint32_t kOtherSocketsPerShard = 64;
-constexpr mode_t kSpoolDirectoryMode = 0750;
-constexpr mode_t kSpoolFileMode = 0640;
 
 std::int64_t WallSeconds() noexcept {
   return static_cast<std::int64_t>(std::time(nullptr));
@@ -142,8 +140,8 @@ absl::Status Daemon::StartShards(engine::IoChoice io) {
     apps.push_back(hosts_[i].get());
     options.push_back({.io = io,
                        .disk = {.root = roots_[i],
-                                .directory_mode = kSpoolDirectoryMode,
-                                .file_mode = kSpoolFileMode},
+                                .directory_mode = settings_.sharing.directory_mode,
+                                .file_mode = settings_.sharing.file_mode},
                        .sockets_max = limits_.sessions_max + limits_.messages_max +
                                       kOtherSocketsPerShard +
                                       relay::ShardApp::kRefusingSessionsMax});

@@ -45,7 +45,11 @@ RelaySession::~RelaySession() {
 
 void RelaySession::Begin(int fd) noexcept {
   id_ = shard_.loop().Adopt(fd, *this, engine::ReadMode::kSmall);
-  SetDeadline();
+  if (id_.generation == 0) {
+    Close();  // the loop's table is full; it has closed the descriptor
+  } else {
+    SetDeadline();
+  }
 }
 
 bool RelaySession::in_work() const noexcept {
@@ -77,7 +81,13 @@ engine::Drained RelaySession::OnDirect(engine::SocketId, engine::DirectSocket&) 
 
 bool RelaySession::OnEvent(const milter::Event& event) noexcept {
   TraceEvent(shard_, id_, event);
-  if (event.aborts_message) DropMessage("aborted");
+  if (event.aborts_message) {
+    // A reply to anything but ABORT would be read as the verdict that is still due.
+    const bool ambiguous =
+        event.reply_due && message_ != nullptr && message_->state == MessageState::kScanning;
+    DropMessage("aborted");
+    if (ambiguous) return Broken(event);
+  }
   if (event.stray && filter_.in_message()) {
     FailMessage(InternalRefusal("command out of order"), engine::SpoolFate::kUnread);
   }
@@ -186,7 +196,9 @@ bool RelaySession::Broken(const milter::Event& event) noexcept {
   shard_.counters().Add(Count::kSessionsBroken);
   engine::LogLine line = shard_.Line("milter protocol broken");
   line.Field("client", text_.Get(SessionText::Field::kAddress))
-      .Field("reason", milter::BrokenReasonText(event.reason));
+      .Field("reason",
+             event.kind == EventKind::kBroken ? milter::BrokenReasonText(event.reason)
+                                              : std::string_view("command before the verdict"));
   if (event.command != 0) line.Field("command", milter::CommandName(event.command));
   if (event.missing_actions != 0) line.Field("missing", milter::ActionName(event.missing_actions));
   shard_.Write(engine::Level::kWarning, line.Field("next", "connection closed"));

@@ -50,6 +50,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   RelaySession(const RelaySession&) = delete;
   RelaySession& operator=(const RelaySession&) = delete;
 
+  // May free the session: where the loop cannot take the descriptor.
   void Begin(int fd) noexcept;
 
   // Content is under way, or a verdict is awaited.
@@ -109,6 +110,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   bool StartScan() noexcept;
   engine::Bytes WriteRequest(std::size_t* bytes) noexcept;
   bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
+  bool MayPass(FailureClass failure) const noexcept;
   bool PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept;
   bool SendVerdict(VerdictMap& map, EditCounts* counts) noexcept;
   void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;

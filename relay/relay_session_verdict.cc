@@ -71,7 +71,8 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
       .protocol_name = MacroText(Macro::kProtocol),
       .sender = message.sender,
       .recipients = recipients,
-      .tempdir = message.slot->directory(),
+      .tempdir =
+          shard_.settings().sharing.send_tempdir ? message.slot->directory() : std::string_view(),
       .mail_file = message.slot->mail_file(),
       .delivery_care_of = config.delivery_care_of == DeliveryCareOf::kServer
                               ? ampdp::DeliveryCare::kServer
@@ -153,6 +154,16 @@ bool RelaySession::AnswerRefusal(const Refusal& refusal, const ScanTimes& times)
   if (!ReplyRefusal(refusal) || !SendOut()) return false;
   SetDeadline();
   return true;
+}
+
+// -P covers a scanner that fails. One that delivers by itself (-D server) may have done so before
+// it failed: then only what it cannot have seen passes.
+bool RelaySession::MayPass(FailureClass failure) const noexcept {
+  const Config& config = shard_.config();
+  if (!config.pass_on_failure) return false;
+  return failure == FailureClass::kUnreachable ||
+         (failure == FailureClass::kScanFailed &&
+          config.delivery_care_of == DeliveryCareOf::kClient);
 }
 
 // The operator's -P: the mail goes on as it came, marked where a field for that is configured.

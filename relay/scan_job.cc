@@ -20,6 +20,12 @@ constexpr Time kBusyRetryMin = std::chrono::milliseconds(1);   // doubled at eac
 constexpr Time kBusyRetryMax = std::chrono::milliseconds(50);  // ... up to this
 constexpr std::size_t kReplyBlockBytes = 4096;                 // first block of a split reply
 
+// A connect that fails for want of something of ours says nothing about the scanner.
+bool IsOurShortage(int error) noexcept {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
+         error == EADDRNOTAVAIL;
+}
+
 }  // namespace
 
 ScanJob::ScanJob(ShardApp& shard,
@@ -98,6 +104,7 @@ void ScanJob::Connect() noexcept {
   }
   shard_.NoteScannerError("connect", result.error);
   busy_tries_ = 0;
+  connect_error_ = result.error;
   deadlines_.answer_by = now;  // told by the timer, in the next turn
   shard_.loop().Set(timer_, now);
 }
@@ -107,7 +114,8 @@ void ScanJob::OnTimer(Time now) noexcept {
     case State::kWaiting: Fail(OverloadRefusal("no scanner slot in time")); return;
     case State::kBusy:
       if (busy_tries_ == 0) {
-        Fail(UnreachableRefusal("scanner refused the connection"));
+        Fail(IsOurShortage(connect_error_) ? InternalRefusal("no descriptor for the scanner")
+                                           : UnreachableRefusal("scanner refused the connection"));
       } else if (now >= deadlines_.answer_by || now >= deadlines_.wait_until) {
         Fail(OverloadRefusal("scanner backlog full"));
       } else {

@@ -142,6 +142,7 @@ class ScanJob final : public engine::SocketEvents {
   ScanDeadlines deadlines_;
   ScanTimes times_;
   std::uint32_t busy_tries_ = 0;
+  int connect_error_ = 0;
   bool has_scanner_slot_ = false;
   State state_ = State::kWaiting;
 };

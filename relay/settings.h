@@ -10,6 +10,7 @@
 #include "milter/negotiate.h"
 #include "relay/config.h"
 #include "relay/limits.h"
+#include "relay/spool_sharing.h"
 
 namespace relay {
 
@@ -30,6 +31,7 @@ struct Settings {
   std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended
   engine::SpoolLimits spool_limits;  // of one shard
   bool spool_reuse = true;
+  SpoolSharing sharing;
   std::uint64_t block_bytes_max = 0;
 };
 

@@ -1,10 +1,9 @@
 // Named situations of the relay, in virtual time: what the mail server is told, and when.
-#include <algorithm>
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "tests/relay/relay_world.h"
+#include "tests/relay/scenario.h"
 
 namespace relay_sim {
 namespace {
@@ -15,44 +14,6 @@ using relay::Count;
 using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-// A scanner that takes exactly `time` and finds nothing.
-ScannerPlan Calm(Time time) {
-  ScannerPlan plan;
-  plan.delay_min = plan.delay_max = time;
-  plan.reject = plan.discard = plan.tempfail = plan.leaves_parts = 0;
-  return plan;
-}
-
-constexpr SessionMix kOne{
-    .messages_max = 1, .recipients_max = 1, .body_bytes_max = 500, .sendmail = 0};
-
-class RelayScenarioTest : public testing::Test {
- protected:
-  void Begin(const WorldOptions& options) { relay_ = std::make_unique<RelayWorld>(1, options); }
-  SimMailServer& Play(milter::MtaScript script,
-                      milter::MtaKind kind = milter::MtaKind::kPostfix,
-                      Time at = {}) {
-    milter::MtaOptions options;
-    options.kind = kind;
-    SimMailServer& server = relay_->AddServer(options, std::move(script));
-    relay_->ConnectAt(server, std::max(at, relay_->world().now()));
-    return server;
-  }
-  SimMailServer& PlayOne(Time at = {}) {
-    return Play(relay_->MakeScript(kOne), milter::MtaKind::kPostfix, at);
-  }
-  void RunAll() { ASSERT_TRUE(relay_->RunServers(hours(5))); }
-  static const milter::TransactionResult& First(const SimMailServer& server) {
-    return server.session().results().at(0);
-  }
-  void TearDown() override {
-    for (const std::string& what : relay_->Finish())
-      ADD_FAILURE() << what;
-  }
-
-  std::unique_ptr<RelayWorld> relay_;
-};
 
 TEST_F(RelayScenarioTest, CleanMessageIsAcceptedWithTheScannersEdits) {
   Begin({.scanner = Calm(milliseconds(80))});
@@ -190,43 +151,6 @@ TEST_F(RelayScenarioTest, BrokenRepliesLeaveNoEdit) {
   EXPECT_EQ(relay_->Sum(Count::kBrokenReplies), 20U);
 }
 
-TEST_F(RelayScenarioTest, PassOnFailureMarksTheMessage) {
-  WorldOptions options{.scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
-  options.config.unscanned_header_name = "X-Unscanned";
-  options.config.unscanned_header_value = "yes";
-  Begin(options);
-  relay_->scanner().StopListening();
-  milter::MtaScript script = relay_->MakeScript(kOne);
-  const std::string id = script.transactions[0].queue_id;
-  SimMailServer& server = Play(std::move(script));
-  RunAll();
-  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
-  ASSERT_EQ(First(server).edits.size(), 1U);
-  EXPECT_EQ(First(server).edits[0].name + ":" + First(server).edits[0].value, "X-Unscanned: yes");
-  EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 1U);
-  // The ledger's rule "accepted only with the scanner's word" is what -P gives up: say that it has
-  // it.
-  LedgerEntry& entry = relay_->ledger()[id];
-  entry.reply_left = true;
-  entry.verdict = ampdp::Verdict::kContinue;
-  relay_->set_edit_marker_checked(false);
-}
-
-TEST_F(RelayScenarioTest, OverloadIsNotPassedOnFailure) {
-  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(60))};
-  options.config.pass_on_failure = true;
-  options.config.scanner_wait_max = seconds(5);
-  Begin(options);
-  SimMailServer& first = PlayOne(seconds(2));
-  SimMailServer& second = PlayOne(seconds(3));
-  RunAll();
-  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
-  EXPECT_EQ(First(second).outcome, Outcome::kTempfailed);
-  EXPECT_EQ(First(second).reply_text.substr(0, 10), "451 4.3.2 ");
-  EXPECT_LT(second.longest_answer(), seconds(6));
-}
-
 TEST_F(RelayScenarioTest, ScanTimeoutAnswersAndKeepsTheSlotUntilTheScannerIsDone) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(100))};
   options.config.scan_timeout = seconds(10);
@@ -256,137 +180,6 @@ TEST_F(RelayScenarioTest, OrphanLimitFreesTheSlotOfAHungScanner) {
   relay_->world().Run(relay_->world().now() + seconds(10));
   EXPECT_EQ(relay_->slots().free_slots(), 1);
   EXPECT_EQ(relay_->Sum(Count::kOrphansExpired), 1U);
-}
-
-TEST_F(RelayScenarioTest, TooManyRecipientsAreRefusedAtData) {
-  WorldOptions options;
-  options.config.recipients_max = 3;
-  Begin(options);
-  milter::MtaScript script = relay_->MakeScript(kOne);
-  for (int i = 0; i < 3; ++i) {
-    script.transactions[0].recipients.push_back(
-        {.address = "<x@y>", .arguments = {}, .macros = {}});
-  }
-  SimMailServer& server = Play(std::move(script));
-  RunAll();
-  EXPECT_EQ(First(server).outcome, Outcome::kRejected);
-  EXPECT_EQ(First(server).decided_at, milter::Command::kData);
-  EXPECT_EQ(First(server).reply_text, "550 5.5.3 Too many recipients");
-  EXPECT_EQ(relay_->scanner().requests(), 0U);
-  relay_->set_rejects_by_us(true);
-}
-
-TEST_F(RelayScenarioTest, HugeHeaderIsRefusedAtTheEnd) {
-  WorldOptions options;
-  options.config.header_bytes_max = 64 * 1024;
-  Begin(options);
-  milter::MtaScript script = relay_->MakeScript(kOne);
-  for (int i = 0; i < 3; ++i) {
-    script.transactions[0].headers.push_back({"X-Big", " " + std::string(30000, 'x')});
-  }
-  SimMailServer& server = Play(std::move(script));
-  RunAll();
-  EXPECT_EQ(First(server).outcome, Outcome::kRejected);
-  EXPECT_EQ(First(server).decided_at, milter::Command::kEndOfMessage);
-  EXPECT_EQ(First(server).reply_text, "552 5.3.4 Message header is too large");
-  EXPECT_EQ(relay_->scanner().requests(), 0U);
-  EXPECT_EQ(relay_->shard(0).spool().taken() + relay_->shard(1).spool().taken(), 0U);
-  relay_->set_rejects_by_us(true);
-}
-
-TEST_F(RelayScenarioTest, SpoolWithoutRoomIsToldAtData) {
-  WorldOptions options{.shards = 1, .scanner = Calm(seconds(20))};
-  options.messages_max = 1;
-  Begin(options);
-  SimMailServer& first = PlayOne(seconds(2));
-  SimMailServer& second = PlayOne(seconds(3));
-  RunAll();
-  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
-  EXPECT_EQ(First(second).outcome, Outcome::kTempfailed);
-  EXPECT_EQ(First(second).decided_at, milter::Command::kData);
-  EXPECT_EQ(First(second).reply_text.substr(0, 10), "452 4.3.1 ");
-}
-
-TEST_F(RelayScenarioTest, DiskFullInTheMiddleIsATemporaryFailure) {
-  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  Begin(options);
-  relay_->world().files().bytes_max = 20000;
-  const SessionMix mix{
-      .messages_max = 1, .recipients_max = 1, .body_bytes_max = 100, .sendmail = 0};
-  milter::MtaScript script = relay_->MakeScript(mix);
-  script.transactions[0].body.assign(200000, 'x');
-  SimMailServer& server = Play(std::move(script));
-  RunAll();
-  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
-  EXPECT_EQ(First(server).reply_text.substr(0, 10), "452 4.3.1 ");
-  EXPECT_FALSE(server.lost());
-  relay_->world().files().bytes_max = sim::SimFiles::kBytesUnlimited;
-}
-
-TEST_F(RelayScenarioTest, SessionsOverTheLimitAreTold421) {
-  WorldOptions options{.shards = 1, .scanner = Calm(seconds(30))};
-  options.sessions_max = 2;
-  Begin(options);
-  SimMailServer& first = PlayOne(seconds(2));
-  SimMailServer& second = PlayOne(seconds(2));
-  SimMailServer& third = PlayOne(seconds(4));
-  RunAll();
-  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
-  EXPECT_EQ(First(second).outcome, Outcome::kAccepted);
-  ASSERT_EQ(third.session().session_replies().size(), 1U);
-  EXPECT_EQ(third.session().session_replies()[0].text.substr(0, 4), "421 ");
-  EXPECT_EQ(relay_->Sum(Count::kSessionsRefused), 1U);
-}
-
-TEST_F(RelayScenarioTest, NothingOfAMessageIsLeftAfterTenSeconds) {
-  Begin({.shards = 1, .scanner = Calm(seconds(1))});
-  PlayOne();
-  RunAll();
-  relay_->world().Run(relay_->world().now() + seconds(12));
-  EXPECT_TRUE(relay_->world().files().FilesWith("Q0").empty());
-}
-
-TEST_F(RelayScenarioTest, ShutdownWaitsForShortScansAndAnswersLongOnes) {
-  WorldOptions options{.shards = 1, .scanner = Calm(seconds(3))};
-  options.scanner.delay_max = seconds(60);
-  Begin(options);
-  for (int i = 0; i < 30; ++i)
-    PlayOne(seconds(2));
-  relay_->world().Run(seconds(4));
-  const Time stop = relay_->world().now();
-  relay_->shard(0).Stop(stop + seconds(7));
-  ASSERT_TRUE(
-      relay_->world().RunUntil([this] { return relay_->shard(0).done(); }, stop + seconds(8)));
-  RunAll();
-  int accepted = 0;
-  for (const auto& server : relay_->servers()) {
-    const Outcome outcome = First(*server).outcome;
-    EXPECT_TRUE(outcome == Outcome::kAccepted || outcome == Outcome::kTempfailed);
-    accepted += outcome == Outcome::kAccepted ? 1 : 0;
-  }
-  EXPECT_GT(accepted, 0);
-  EXPECT_LT(accepted, 30);
-}
-
-TEST_F(RelayScenarioTest, NewFilesForEachMessageWhereReuseIsOff) {
-  WorldOptions options{.shards = 1, .scanner = Calm(milliseconds(10))};
-  options.spool_reuse = false;
-  Begin(options);
-  for (int i = 0; i < 5; ++i)
-    PlayOne(seconds(2 + i));
-  RunAll();
-  EXPECT_EQ(relay_->Sum(Count::kAnsweredContinue), 5U);
-  EXPECT_EQ(relay_->shard(0).spool().counters().made, 5U);
-  EXPECT_EQ(relay_->shard(0).spool().counters().reused, 0U);
-}
-
-TEST_F(RelayScenarioTest, OneFileServesManyMessagesWhereReuseIsOn) {
-  Begin({.shards = 1, .scanner = Calm(milliseconds(10))});
-  for (int i = 0; i < 5; ++i)
-    PlayOne(seconds(2 + i));
-  RunAll();
-  EXPECT_EQ(relay_->shard(0).spool().counters().made, 1U);
-  EXPECT_EQ(relay_->shard(0).spool().counters().reused, 4U);
 }
 
 }  // namespace

@@ -74,6 +74,8 @@ class RelayWorld {
   void set_rejects_by_us(bool allowed) { rejects_by_us_ = allowed; }
 
   sim::SimWorld& world() { return world_; }
+  engine::Loop& peer_loop() { return *peers_; }
+  const engine::Address& milter_address() const { return milter_address_; }
   SimScanner& scanner() { return *scanner_; }
   Ledger& ledger() { return ledger_; }
   engine::SlotPool& slots() { return slots_; }

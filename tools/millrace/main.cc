@@ -16,6 +16,7 @@
 #include "relay/config.h"
 #include "relay/daemon.h"
 #include "relay/settings.h"
+#include "relay/spool_sharing.h"
 #include "relay/startup.h"
 
 namespace {
@@ -51,11 +52,15 @@ void LogSpool(engine::Log& log, const engine::SpoolDirReport& report, bool reuse
 }
 
 int Serve(relay::Config& config, relay::Startup& startup) {
+  absl::StatusOr<relay::SpoolSharing> sharing =
+      relay::ShareSpool(startup.scanner(), config.working_directory);
+  if (!sharing.ok()) return Fail(config.program_name, sharing.status());
   engine::SpoolDirReport report;
   auto instance = engine::SpoolInstance::Prepare(
       {.working_directory = config.working_directory,
        .leftovers = {.instance_prefix = kInstancePrefix, .foreign_prefix = kIncumbentPrefix},
        .discouraged_text = kAmbiguousPath,
+       .directory_mode = sharing->directory_mode,
        .shards = startup.limits().shards},
       &report);
   if (!instance.ok()) return Fail(config.program_name, instance.status());
@@ -71,6 +76,8 @@ int Serve(relay::Config& config, relay::Startup& startup) {
 
   relay::Settings settings;
   relay::FillSettings(config, startup.limits(), startup.scanner(), report.reuse_allowed, &settings);
+  settings.sharing = *std::move(sharing);
+  if (!settings.sharing.note.empty()) log.Write(engine::Level::kNotice, settings.sharing.note);
   LogSpool(log, report, settings.spool_reuse);
   std::vector<std::string> roots;
   for (std::uint32_t i = 0; i < startup.limits().shards; ++i)

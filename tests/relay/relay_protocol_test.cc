@@ -1,0 +1,221 @@
+// What a mail server sees on the wire when it does odd things: packets in, packets out, octet by
+// octet.
+//
+// Packets are written as text, "M<a@b>\0" for MAIL, and read back likewise; the scanner is
+// simulated.
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+#include "tests/relay/scenario.h"
+
+namespace relay_sim {
+namespace {
+
+using std::chrono::seconds;
+using namespace std::string_literals;  // NOLINT(google-build-using-namespace): for "\0" in texts
+
+class RawPeer final : public engine::SocketEvents {
+ public:
+  RawPeer(engine::Loop& loop, const engine::Address& to) : loop_(loop) {
+    EXPECT_TRUE(loop.Connect(to, *this, &id_).ok());
+  }
+  ~RawPeer() {
+    if (!gone_) loop_.Close(id_);
+  }
+  RawPeer(const RawPeer&) = delete;
+  RawPeer& operator=(const RawPeer&) = delete;
+
+  void Send(const std::string& packet) {
+    std::string bytes(4, '\0');
+    bytes[2] = static_cast<char>(packet.size() >> 8U);
+    bytes[3] = static_cast<char>(packet.size() & 0xffU);
+    bytes += packet;
+    const iovec piece{bytes.data(), bytes.size()};
+    EXPECT_EQ(loop_.Send(id_, {&piece, 1}).value, static_cast<std::int64_t>(bytes.size()));
+  }
+  // The replies so far: codes, and the text of REPLYCODE.
+  std::string replies() const {
+    std::string text;
+    for (std::size_t at = 0; at + 4 < got_.size();) {
+      const auto length = static_cast<std::size_t>(static_cast<unsigned char>(got_[at + 2])) * 256 +
+                          static_cast<unsigned char>(got_[at + 3]);
+      text += got_[at + 4];
+      if (got_[at + 4] == 'y') text += "(" + got_.substr(at + 5, length - 2) + ")";
+      at += 4 + length;
+    }
+    return text;
+  }
+  bool gone() const { return gone_; }
+
+  void OnBytes(engine::SocketId, engine::Bytes bytes) noexcept override {
+    got_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  void OnTurnEnd(engine::SocketId) noexcept override {}
+  engine::Drained OnDirect(engine::SocketId, engine::DirectSocket&) noexcept override {
+    return engine::Drained::kYes;
+  }
+  void OnWritable(engine::SocketId) noexcept override {}
+  void OnGone(engine::SocketId, int) noexcept override {
+    gone_ = true;
+    loop_.Close(id_);
+  }
+
+ private:
+  engine::Loop& loop_;
+  engine::SocketId id_{};
+  std::string got_;
+  bool gone_ = false;
+};
+
+// Version 2 offers no NR bits: every command is answered.
+constexpr std::string_view kOfferVersion2{"O\0\0\0\2\0\0\0\x3f\0\0\0\x7f", 13};
+constexpr std::string_view kOfferVersion6{"O\0\0\0\6\0\0\1\xff\0\x1f\xff\xff", 13};
+
+class RelayProtocolTest : public testing::Test {
+ protected:
+  RelayProtocolTest() : relay_(7, {.shards = 1, .scanner = Calm(seconds(5))}) {
+    peer_ = std::make_unique<RawPeer>(relay_.peer_loop(), relay_.milter_address());
+    Wait(seconds(1));
+  }
+  void TearDown() override {
+    peer_.reset();
+    for (const std::string& what : relay_.Finish())
+      ADD_FAILURE() << what;
+  }
+  void Wait(engine::Time time) { relay_.world().Run(relay_.world().now() + time); }
+  // Sends, one by one, and waits for what comes.
+  void Play(std::initializer_list<std::string> packets) {
+    for (const std::string& packet : packets) {
+      if (peer_->gone()) return;
+      peer_->Send(packet);
+      Wait(std::chrono::milliseconds(20));
+    }
+  }
+  void EnterMessage(const std::string& queue_id) {
+    relay_.ledger()[queue_id].content = "Subject: x\n\nbody\n";
+  }
+
+  RelayWorld relay_;
+  std::unique_ptr<RawPeer> peer_;
+};
+
+TEST_F(RelayProtocolTest, EveryCommandOfAnOldMailServerIsAnswered) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion2),
+        "Chost\0004\0\31192.0.2.1\0"s,
+        "Hhelo\0"s,
+        "DMi\0Q1\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LSubject\0x\0"s,
+        "N",
+        "Bbody\r\n"});
+  EXPECT_EQ(peer_->replies(), "Occccccc");
+  Play({"E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Occcccccpic");
+}
+
+TEST_F(RelayProtocolTest, EndOfMessageWithoutMailIsATemporaryFailure) {
+  Play({std::string(kOfferVersion6), "E"});
+  EXPECT_EQ(peer_->replies().substr(0, 12), "Oy(451 4.3.0");
+  EXPECT_FALSE(peer_->gone());
+}
+
+TEST_F(RelayProtocolTest, MailBeforeTheVerdictIsNeverAnsweredInItsPlace) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion2),
+        "DMi\0Q1\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LSubject\0x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  const std::string before = peer_->replies();
+  Play({"M<e@f>\0"s});
+  EXPECT_EQ(peer_->replies(), before) << "a CONTINUE here would pass the first message unscanned";
+  EXPECT_TRUE(peer_->gone());
+}
+
+TEST_F(RelayProtocolTest, AbortAfterEndOfMessageIsSilent) {
+  EnterMessage("Q1");
+  EnterMessage("Q2");
+  Play({std::string(kOfferVersion6),
+        "DMi\0Q1\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "T",
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E",
+        "A"});
+  Wait(seconds(10));
+  EXPECT_EQ(peer_->replies(), "Oc");
+  Play({"DMi\0Q2\0"s, "M<a@b>\0"s, "R<c@d>\0"s, "T", "LSubject\0 x\0"s, "N", "Bbody\r\n", "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Occpic");
+}
+
+TEST_F(RelayProtocolTest, DataMayBeTriedAgain) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6), "DMi\0Q1\0"s, "M<a@b>\0"s, "T"});
+  EXPECT_EQ(peer_->replies().substr(0, 12), "Oy(451 4.3.0") << "no recipient yet";
+  Play({"R<c@d>\0"s, "T", "T"});
+  EXPECT_EQ(peer_->replies().substr(peer_->replies().size() - 2), "cc");
+  Play({"LSubject\0 x\0"s,
+        "N",
+        "E"
+        "body\r\n"});
+  Wait(seconds(6));
+  EXPECT_TRUE(peer_->replies().ends_with("pic"));
+}
+
+TEST_F(RelayProtocolTest, ConnectionIsReusableAfterQuitNc) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6),
+        "CU\0U"s,
+        "K",
+        "Cother\0U"s,
+        "DMi\0Q1\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+}
+
+TEST_F(RelayProtocolTest, LineFeedInAHeaderValueCannotEndTheHeader) {
+  relay_.ledger()["Q1"].content = "Subject: x\n\t\n\tX-Evil: y\n\nbody\n";
+  Play({std::string(kOfferVersion6),
+        "DMi\0Q1\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LSubject\0 x\n\nX-Evil: y\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+}
+
+TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
+  RawPeer other(relay_.peer_loop(), relay_.milter_address());
+  Wait(seconds(1));
+  other.Send(std::string(kOfferVersion6));
+  Play({"Hhelo\0"s});
+  EXPECT_TRUE(peer_->gone());
+  Wait(seconds(1));
+  EXPECT_FALSE(other.gone());
+  EXPECT_EQ(other.replies(), "O");
+  EXPECT_EQ(relay_.Sum(relay::Count::kSessionsBroken), 1U);
+}
+
+}  // namespace
+}  // namespace relay_sim
