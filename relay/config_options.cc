@@ -122,8 +122,8 @@ std::string ReadOwner(const Option& option,
 
 // RFC 5322 field name, one colon, and a value of one line.
 std::string ReadHeader(const Option& option, std::string_view value, Config& config) {
-  const std::string error = "not a header field: '" + std::string(value) + "'" +
-                            Allowed(option, "'Name: value' of printable ASCII on one line");
+  std::string error = "not a header field: '" + std::string(value) + "'" +
+                      Allowed(option, "'Name: value' of printable ASCII on one line");
   const std::size_t colon = value.find(':');
   if (colon == 0 || colon == std::string_view::npos || colon > kHeaderNameMax) return error;
   const std::string_view name = value.substr(0, colon);

@@ -1,7 +1,6 @@
 // User database look-ups and the privilege drop: see the header for the rules.
 #include "relay/identity.h"
 
-#include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <pwd.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <optional>

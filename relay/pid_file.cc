@@ -1,13 +1,13 @@
 // Opening, locking and removing the pid file: see the header for who might be in the way.
 #include "relay/pid_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 

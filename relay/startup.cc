@@ -1,7 +1,6 @@
 // The start-up steps in order: see the header. Printing happens in AnswerAtOnce() alone.
 #include "relay/startup.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>

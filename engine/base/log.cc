@@ -2,11 +2,11 @@
 #include "engine/base/log.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <time.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -28,7 +28,7 @@ std::string_view LevelName(Level level) noexcept {
 // Shared by the Log and its thread. Whoever of the two leaves last deletes it: a thread stuck in
 // its sink outlives the Log.
 struct Log::Writer {
-  struct Cell {
+  struct Cell {  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
     std::atomic<std::uint64_t> sequence;  // == position: free; position + 1: filled
     Time wall_time;
     std::size_t length;

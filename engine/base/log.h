@@ -36,11 +36,13 @@ std::string_view LevelName(Level level) noexcept;
 // spaces. A value with a space, quote, backslash, '=' or nothing in it is put in double quotes;
 // control characters and octets that are no well-formed UTF-8 become \n, \r, \t or \xNN. What does
 // not fit is cut and the line ends in "...". No allocation.
+// NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): octets past length_ are never read
 class LogLine {
  public:
   static constexpr std::size_t kBytesMax = 2048;
 
   LogLine() noexcept = default;
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
   explicit LogLine(std::string_view event) noexcept { Word(event); }
 
   // Our own words: never text from outside.
