@@ -60,7 +60,7 @@ BANNED = (
     (r"\.dump\s*\((?!.*error_handler)", EVERYWHERE, "dump(-1, ' ', false, error_handler_t::replace)"),
     (r"#include <(format|ranges|source_location|expected)>|\bstd::(views|ranges::views)\b", EVERYWHERE,
      "what clang 14 and g++ 12 both have"),
-    (r"\busing namespace (?!std::(chrono_)?literals)", EVERYWHERE, "full names"),
+    (r"\busing namespace (?!std::(\w+_)?literals)", EVERYWHERE, "full names"),
     (r"\bdefault:\s*(ENGINE_CHECK|abort|std::abort)", EVERYWHERE, "all enumerators, and no default"),
 )
 ALLOWED = re.compile(r"// tidy: allowed, \w+")
