@@ -34,7 +34,7 @@ class Writer {
 
 template <typename Sink>
 void Number(Sink& sink, std::uint32_t number) noexcept {
-  char digits[10];
+  char digits[10] = {};
   const char* end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
   sink.Raw({digits, static_cast<std::size_t>(end - digits)});
 }

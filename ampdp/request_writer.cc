@@ -64,7 +64,7 @@ class Decimal {
   }
 
  private:
-  char digits_[10];
+  char digits_[10] = {};
   char* end_;
 };
 

@@ -8,13 +8,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "ampdp/attribute.h"
-#include "engine/base/absl_text.h"
 
 namespace scanner {
 namespace {
 
 using ampdp::EditKind;
-using engine::ToAbsl;
 
 constexpr std::array<const char*, 11> kFaultTexts = {"none",
                                                      "half",
