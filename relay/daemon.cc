@@ -1,9 +1,9 @@
 // Starts the shards, waits for signals, ends the shards.
 #include "relay/daemon.h"
 
-#include <signal.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <ctime>
 #include <utility>
 

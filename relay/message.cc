@@ -10,6 +10,10 @@ bool Message::SetMacro(Macro macro, std::string_view value) noexcept {
   return true;
 }
 
+void Message::KeepMacro(Macro macro, std::string_view value) noexcept {
+  if (Get(macro) != value && !SetMacro(macro, value)) Refuse(EnvelopeTooLargeRefusal());
+}
+
 bool Message::SetSender(std::string_view address) noexcept {
   sender = arena.Copy(address);
   return sender.data() != nullptr;

@@ -48,6 +48,9 @@ struct Message {
 
   // Each answers false when the arena is full: the caller refuses the message.
   bool SetMacro(Macro macro, std::string_view value) noexcept;
+  // As SetMacro; an equal value costs nothing (some mail servers send `i` before every packet), and
+  // a full arena refuses the message.
+  void KeepMacro(Macro macro, std::string_view value) noexcept;
   bool SetSender(std::string_view address) noexcept;
   bool AddRecipient(std::string_view address, std::string_view args) noexcept;
   bool AddHeaderName(std::string_view name) noexcept;

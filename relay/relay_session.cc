@@ -2,11 +2,11 @@
 #include "relay/relay_session.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "engine/base/check.h"
+#include "engine/base/scratch.h"
 #include "milter/macros.h"
 #include "relay/shard_app.h"
 #include "relay/trace.h"
@@ -88,54 +88,22 @@ bool RelaySession::OnEvent(const milter::Event& event) noexcept {
     DropMessage("aborted");
     if (ambiguous) return Broken(event);
   }
-  if (event.stray && filter_.in_message()) {
-    FailMessage(InternalRefusal("command out of order"), engine::SpoolFate::kUnread);
-  }
+  if (event.stray) return OnStray(event);
   switch (event.kind) {
-    case EventKind::kNegotiated: {
-      milter::ReplyWriter writer = Writer();
-      writer.Negotiate(filter_.answer());
-      return Took(writer);
-    }
+    case EventKind::kNegotiated: return ReplyNegotiation();
     case EventKind::kMacro: OnMacros(event); return true;
-    case EventKind::kConnect:
-      OnConnect(event);
-      if (refusing_ && event.reply_due) {
-        milter::ReplyWriter writer = Writer();
-        ENGINE_CHECK(writer.ReplyCode(kTooManyConnections));
-        return Took(writer);
-      }
-      break;
-    case EventKind::kHelo:
-      if (!text_.Set(SessionText::Field::kHelo, event.name)) text_lost_ = true;
-      break;
-    case EventKind::kMail:
-      if (!event.stray) OnMail(event);
-      break;
-    case EventKind::kRcpt:
-      if (!event.stray) OnRcpt(event);
-      break;
-    case EventKind::kData:
-      if (!event.stray && !OnData(event)) return false;
-      return true;
-    case EventKind::kHeader:
-      if (!event.stray) OnHeader(event);
-      break;
-    case EventKind::kEndOfHeaders:
-      if (!event.stray) OnEndOfHeaders();
-      break;
-    case EventKind::kBody:
-      if (!event.stray) OnBody(event);
-      break;
-    case EventKind::kEndOfMessage:
-      // Without a message there is nothing that could be let through.
-      return event.stray ? ReplyRefusal(InternalRefusal("no message")) : OnEndOfMessage();
+    case EventKind::kConnect: return OnConnect(event);
+    case EventKind::kHelo: SetText(SessionText::Field::kHelo, event.name); break;
+    case EventKind::kMail: OnMail(event); break;
+    case EventKind::kRcpt: OnRcpt(event); break;
+    case EventKind::kData: return OnData(event);
+    case EventKind::kHeader: OnHeader(event); break;
+    case EventKind::kEndOfHeaders: OnEndOfHeaders(); break;
+    case EventKind::kBody: OnBody(event); break;
+    case EventKind::kEndOfMessage: return OnEndOfMessage();
     case EventKind::kUnknown:
     case EventKind::kAbort: break;
-    case EventKind::kQuitNc:
-      text_.Clear();
-      is_postfix_ = false;
-      break;
+    case EventKind::kQuitNc: ForgetConnection(); return true;
     case EventKind::kQuit: Close(); return false;
     case EventKind::kBroken: return Broken(event);
     case EventKind::kNeedMore: return true;
@@ -143,21 +111,46 @@ bool RelaySession::OnEvent(const milter::Event& event) noexcept {
   return !event.reply_due || ReplyContinue();
 }
 
+// A command that makes no sense here. It is answered where an answer is due, and a message that it
+// strikes can no longer be trusted.
+bool RelaySession::OnStray(const milter::Event& event) noexcept {
+  if (filter_.in_message()) {
+    FailMessage(InternalRefusal("command out of order"), engine::SpoolFate::kUnread);
+  }
+  // End of message without a message: there is nothing that could be let through.
+  if (event.kind == EventKind::kEndOfMessage) return ReplyRefusal(InternalRefusal("no message"));
+  return !event.reply_due || ReplyContinue();
+}
+
+bool RelaySession::ReplyNegotiation() noexcept {
+  milter::ReplyWriter writer = Writer();
+  writer.Negotiate(filter_.answer());
+  return Took(writer);
+}
+
+void RelaySession::SetText(SessionText::Field field, std::string_view text) noexcept {
+  if (!text_.Set(field, text)) text_lost_ = true;
+}
+
+void RelaySession::ForgetConnection() noexcept {
+  text_.Clear();
+  is_postfix_ = false;
+}
+
+// The message that the macros of `stage` are about; nullptr: none, or no room for one.
+Message* RelaySession::MessageOfMacros(char stage) noexcept {
+  if (stage != 'M') return message_;
+  // A message in progress ends with the MAIL that follows, not with its macros.
+  Message*& place = message_ != nullptr && message_->mail_seen ? next_ : message_;
+  if (place == nullptr) place = shard_.MakeMessage();
+  if (place != nullptr) place->macros.fill({});  // a new packet replaces the stage's whole set
+  return place;
+}
+
 void RelaySession::OnMacros(const milter::Event& event) noexcept {
   const bool of_connection = event.stage == 'C' || event.stage == 'H';
   if (event.stage == 'C') text_.ClearMacros();
-  Message* message = message_;
-  if (event.stage == 'M') {
-    // A message in progress ends with the MAIL that follows, not with its macros.
-    if (message_ != nullptr && message_->mail_seen) {
-      if (next_ == nullptr) next_ = shard_.MakeMessage();
-      message = next_;
-    } else {
-      if (message_ == nullptr) message_ = shard_.MakeMessage();
-      message = message_;
-    }
-    if (message != nullptr) message->macros.fill({});
-  }
+  Message* message = of_connection ? nullptr : MessageOfMacros(event.stage);
   milter::MacroReader reader(event.value);
   for (milter::Macro macro; reader.Next(&macro);) {
     const std::optional<Macro> known = FindMacro(macro.name);
@@ -166,15 +159,14 @@ void RelaySession::OnMacros(const milter::Event& event) noexcept {
     const std::string_view value = macro.value.substr(0, SessionText::kFieldBytesMax);
     if (of_connection) {
       if (!text_.Set(*known, value)) text_lost_ = true;
-    } else if (message != nullptr && message->Get(*known) != value &&
-               !message->SetMacro(*known, value)) {
-      message->Refuse(EnvelopeTooLargeRefusal());
+    } else if (message != nullptr) {
+      message->KeepMacro(*known, value);
     }
   }
 }
 
-void RelaySession::OnConnect(const milter::Event& event) noexcept {
-  std::array<char, 128> address;
+bool RelaySession::OnConnect(const milter::Event& event) noexcept {
+  engine::Scratch<char, 128> address;
   std::size_t used = 0;
   if (event.client.family == milter::Family::kInet6) {
     std::memcpy(address.data(), "IPv6:", 5);
@@ -185,11 +177,15 @@ void RelaySession::OnConnect(const milter::Event& event) noexcept {
   const std::string_view text = is_inet ? event.client.address : std::string_view();
   const std::size_t bytes = std::min(text.size(), address.size() - used);
   std::memcpy(address.data() + used, text.data(), bytes);
-  const bool kept = text_.Set(SessionText::Field::kHost, event.name) &&
-                    text_.Set(SessionText::Field::kHelo, {}) &&
-                    text_.Set(SessionText::Field::kAddress, {address.data(), used + bytes});
-  if (!kept) text_lost_ = true;
+  SetText(SessionText::Field::kHost, event.name);
+  SetText(SessionText::Field::kHelo, {});
+  SetText(SessionText::Field::kAddress, {address.data(), used + bytes});
   client_port_ = is_inet ? event.client.port : std::uint16_t{0};
+  if (!event.reply_due) return true;
+  if (!refusing_) return ReplyContinue();
+  milter::ReplyWriter writer = Writer();
+  ENGINE_CHECK(writer.ReplyCode(kTooManyConnections));
+  return Took(writer);
 }
 
 bool RelaySession::Broken(const milter::Event& event) noexcept {

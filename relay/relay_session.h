@@ -75,7 +75,12 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   // relay_session.cc: the connection. Those that answer bool: false when the session is gone.
   bool OnEvent(const milter::Event& event) noexcept;
   void OnMacros(const milter::Event& event) noexcept;
-  void OnConnect(const milter::Event& event) noexcept;
+  bool OnConnect(const milter::Event& event) noexcept;
+  bool OnStray(const milter::Event& event) noexcept;
+  bool ReplyNegotiation() noexcept;
+  Message* MessageOfMacros(char stage) noexcept;
+  void SetText(SessionText::Field field, std::string_view text) noexcept;
+  void ForgetConnection() noexcept;
   void OnTimer(engine::Time now) noexcept;
   void SetDeadline() noexcept;
   void Close() noexcept;

@@ -4,6 +4,7 @@
 #include <cerrno>
 
 #include "engine/base/check.h"
+#include "engine/base/scratch.h"
 #include "relay/received.h"
 #include "relay/relay_session.h"
 #include "relay/shard_app.h"
@@ -131,7 +132,7 @@ void RelaySession::WriteReceivedField() noexcept {
     name = "unknown";
   const std::string_view date = MacroText(Macro::kDate);
   const std::string_view sender = message_->sender.empty() ? "<>" : message_->sender;
-  std::array<char, kReceivedBytesMax> field;
+  engine::Scratch<char, kReceivedBytesMax> field;
   const std::size_t bytes =
       WriteReceived({.helo = text_.Get(SessionText::Field::kHelo),
                      .client_name = name,
@@ -218,12 +219,14 @@ bool RelaySession::OnEndOfMessage() noexcept {
     writing_ = false;
     Check(shard_.writer().Flush());
   }
-  if (!message_->sticky) {
-    const int error = shard_.spool().Seal(*message_->slot);
-    if (error != 0) FailMessage(SpoolErrorRefusal(error), SpoolFate::kDoubt);
-  }
   message_->state = MessageState::kScanning;
   if (message_->sticky) return AnswerRefusal(*message_->sticky, {});
+  ENGINE_CHECK(message_->slot != nullptr);
+  if (const int error = shard_.spool().Seal(*message_->slot); error != 0) {
+    const Refusal refusal = SpoolErrorRefusal(error);
+    FailMessage(refusal, SpoolFate::kDoubt);
+    return AnswerRefusal(refusal, {});
+  }
   return StartScan();
 }
 

@@ -4,6 +4,7 @@
 
 #include "ampdp/request_writer.h"
 #include "engine/base/check.h"
+#include "engine/base/scratch.h"
 #include "relay/policy_banks.h"
 #include "relay/relay_session.h"
 #include "relay/shard_app.h"
@@ -62,14 +63,14 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
   for (const Recipient* r = message.recipients; r != nullptr; r = r->next) {
     recipients[index++] = r->address;
   }
-  std::array<char, kBankListBytesMax> banks;
+  engine::Scratch<char, kBankListBytesMax> banks;
   const Config& config = shard_.config();
   const std::string_view daemon_name =
       config.daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
   const ampdp::Request request = {
       .queue_id = MacroText(Macro::kQueueId),
       .protocol_name = MacroText(Macro::kProtocol),
-      .sender = message.sender,
+      .sender = message.sender.empty() ? "<>" : message.sender,
       .recipients = recipients,
       .tempdir =
           shard_.settings().sharing.send_tempdir ? message.slot->directory() : std::string_view(),
@@ -100,7 +101,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   ampdp::Reply reply;
   const ampdp::ReplyError error = ampdp::ParseReply(whole, message_->arena, &reply);
   VerdictMap map(*message_, reply, filter_.actions(), shard_.config().delete_header);
-  std::array<char, ampdp::kReplyErrorTextBytes> text;
+  engine::Scratch<char, ampdp::kReplyErrorTextBytes> text;
   const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);
   if (!fault.empty()) {
     shard_.NoteBrokenReply(fault);

@@ -16,6 +16,7 @@
 
 #include "engine/base/block_pool.h"
 #include "engine/base/log.h"
+#include "engine/base/scratch.h"
 #include "engine/base/slab.h"
 #include "engine/io/loop.h"
 #include "engine/quota/slot_pool.h"
@@ -159,8 +160,8 @@ class ShardApp {
   bool done_ = false;
   std::int64_t date_second_ = -1;
   std::size_t date_bytes_ = 0;
-  std::array<char, 64> date_;
-  std::array<std::byte, kOutBytes> out_;
+  engine::Scratch<char, 64> date_;
+  engine::Scratch<std::byte, kOutBytes> out_;
 };
 
 }  // namespace relay

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdio>
 
+#include "engine/base/scratch.h"
+
 namespace relay {
 namespace {
 
@@ -47,7 +49,7 @@ void WriteEdits(const EditCounts& counts, engine::LogLine& line) noexcept {
                                       {"insheader", counts.headers_inserted},
                                       {"quarantine", counts.quarantined},
                                       {"dropped", counts.dropped}}};
-  std::array<char, 192> text;
+  engine::Scratch<char, 192> text;
   std::size_t used = 0;
   for (const Kind& kind : kinds) {
     if (kind.count == 0) continue;

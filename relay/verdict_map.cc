@@ -5,7 +5,7 @@
 #include <array>
 #include <cstring>
 
-#include "engine/base/check.h"
+#include "engine/base/scratch.h"
 #include "milter/commands.h"
 #include "milter/wire.h"
 
@@ -62,7 +62,7 @@ std::string_view SpellingOf(const Message& message,
 }
 
 // NOTIFY= and ORCPT= of `args`, joined by blanks; empty where they do not fit.
-std::string_view InheritedArgs(std::string_view args, std::span<char, kArgsBytesMax> to) noexcept {
+std::string_view InheritedArgs(std::string_view args, std::span<char> to) noexcept {
   std::size_t used = 0;
   milter::EsmtpReader reader(args);
   for (std::string_view arg; reader.Next(&arg);) {
@@ -151,7 +151,7 @@ void VerdictMap::WriteAddedRecipient(milter::ReplyWriter& out,
                                      std::size_t index,
                                      EditCounts& counts) noexcept {
   const ampdp::Edit& edit = reply_.edits[index];
-  std::array<char, kArgsBytesMax> room;
+  engine::Scratch<char, kArgsBytesMax> room;
   std::string_view args;
   if (index > 0 && (actions_ & milter::kActAddRcptPar) != 0) {
     const ampdp::Edit& before = reply_.edits[index - 1];

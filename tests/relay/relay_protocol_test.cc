@@ -124,6 +124,22 @@ TEST_F(RelayProtocolTest, EndOfMessageWithoutMailIsATemporaryFailure) {
   EXPECT_FALSE(peer_->gone());
 }
 
+// Postfix plays mail that did not come by SMTP like this; the scanner sees sender=<>.
+TEST_F(RelayProtocolTest, EmptySenderIsTheNullSender) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6),
+        "DMi\0Q1\0"s,
+        "M\0"s,
+        "Rc@d\0"s,
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+  EXPECT_EQ(relay_.ledger()["Q1"].sender, "<>");
+}
+
 TEST_F(RelayProtocolTest, MailBeforeTheVerdictIsNeverAnsweredInItsPlace) {
   EnterMessage("Q1");
   Play({std::string(kOfferVersion2),

@@ -62,6 +62,7 @@ class SimScanner::Connection final : public engine::SocketEvents {
     path_ = request.facts.mail_file;
     if (!request.facts.recipients.empty()) recipient_ = request.facts.recipients.front();
     ++scanner_.ledger_[queue_id_].requests;
+    scanner_.ledger_[queue_id_].sender = request.facts.sender;
     scanner_.Enter();
     inside_ = true;
     const ScannerPlan& plan = scanner_.plan_;

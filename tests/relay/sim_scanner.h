@@ -22,6 +22,7 @@ namespace relay_sim {
 // One message, seen from both ends.
 struct LedgerEntry {
   std::string content;      // what email.txt must hold behind the synthesized Received field
+  std::string sender;       // as the request named it
   int requests = 0;         // whole requests that the scanner has had
   bool reply_left = false;  // a reply that is whole and sound has been written to its last byte
   ampdp::Verdict verdict = ampdp::Verdict::kTempfail;
