@@ -16,8 +16,8 @@ class Scratch {
 
  public:
   // Not "= default": that would let `Scratch{}` fill it with zeros.
-  Scratch() noexcept {
-  }  // NOLINT(modernize-use-equals-default,cppcoreguidelines-pro-type-member-init)
+  // NOLINTNEXTLINE(modernize-use-equals-default)
+  Scratch() noexcept {}
 
   Octet* data() noexcept { return octets_; }
   const Octet* data() const noexcept { return octets_; }
