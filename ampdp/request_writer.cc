@@ -78,7 +78,8 @@ void Walk(const Request& request, Sink& sink) noexcept {
   for (const std::string_view recipient : request.recipients)
     Address(sink, "recipient=", recipient);
   IfKnown(sink, "tempdir=", request.tempdir);
-  if (!request.tempdir.empty()) Always(sink, "tempdir_removed_by=", "client");
+  // Without a folder too: amavisd would otherwise try to remove the message's file.
+  Always(sink, "tempdir_removed_by=", "client");
   IfKnown(sink, "mail_file=", request.mail_file);
   const bool server = request.delivery_care_of == DeliveryCare::kServer;
   Always(sink, "delivery_care_of=", server ? "server" : "client");

@@ -38,7 +38,7 @@ struct Request {
   std::string_view sender{};
   // In the order of the envelope; brackets as for the sender, an empty one becomes "<>".
   std::span<const std::string_view> recipients{};
-  // The message's folder; empty: amavisd makes its own, and tempdir_removed_by is left out too.
+  // The message's folder; empty: amavisd makes its own and leaves mail_file alone.
   std::string_view tempdir{};
   std::string_view mail_file{};
   DeliveryCare delivery_care_of = DeliveryCare::kClient;

@@ -4,9 +4,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 
 namespace relay {
+namespace {
+
+bool IsMember(gid_t group) {
+  if (group == ::getegid()) return true;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(0, ::getgroups(0, nullptr))));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(0, count)));
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
+}
+
+}  // namespace
 
 absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
                                         const std::string& working_directory) {
@@ -20,26 +34,20 @@ absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
   if (::stat(working_directory.c_str(), &directory) != 0) {
     return absl::NotFoundError(absl::StrCat("cannot look at ", working_directory));
   }
+  // In a set-group-id directory files get its group, but only members may hand the bit down.
   const bool inherits = (directory.st_mode & S_ISGID) != 0;
   const gid_t files_group = inherits ? directory.st_gid : ::getegid();
-  if (files_group != socket.st_gid) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("amavisd runs as another user (its socket ",
-                     scanner.text,
-                     " is of user ",
-                     socket.st_uid,
-                     ", group ",
-                     socket.st_gid,
-                     "), and files in ",
-                     working_directory,
-                     " get group ",
-                     files_group,
-                     ", which it may not read: run as amavisd's user (--user), or: chgrp ",
-                     socket.st_gid,
-                     " ",
-                     working_directory,
-                     " && chmod 2750 ",
-                     working_directory));
+  if (files_group != socket.st_gid || !IsMember(files_group)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "amavisd runs as another user (its socket ",
+        scanner.text,
+        " is of user ",
+        socket.st_uid,
+        ", group ",
+        socket.st_gid,
+        ") and could not read our files in ",
+        working_directory,
+        ": run as amavisd's user (--user=USER), or with its group (--user=USER:GROUP)"));
   }
   sharing.send_tempdir = false;
   sharing.directory_mode = 02750;

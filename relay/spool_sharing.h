@@ -31,7 +31,8 @@ struct SpoolSharing {
 };
 
 // At start, once the daemon is who it will be. kFailedPrecondition: amavisd is another user, and
-// files below `working_directory` would not get its group; the text names both and the remedy.
+// files below `working_directory` would not get its group, or we are not in it; the text names the
+// remedy.
 absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
                                         const std::string& working_directory);
 

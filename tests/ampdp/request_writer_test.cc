@@ -43,12 +43,16 @@ TEST(RequestWriterTest, WritesAllAttributesInOrder) {
 }
 
 TEST(RequestWriterTest, LeavesOutWhatIsUnknown) {
-  EXPECT_EQ(Written({}), "request=AM%2ePDP\nversion_client=2\ndelivery_care_of=client\n\n");
+  EXPECT_EQ(Written({}),
+            "request=AM%2ePDP\nversion_client=2\ntempdir_removed_by=client\n"
+            "delivery_care_of=client\n\n");
 }
 
-TEST(RequestWriterTest, WithoutTempdirNobodyIsToRemoveIt) {
+TEST(RequestWriterTest, WithoutTempdirTheFileIsStillOurs) {
   const std::string wire = Written({.mail_file = "/x/email.txt"});
-  EXPECT_EQ(wire.find("tempdir"), std::string::npos);
+  EXPECT_EQ(wire.find("tempdir="), std::string::npos);
+  // Else amavisd (In/AMPDP.pm) would remove the file that it was given.
+  EXPECT_NE(wire.find("tempdir_removed_by=client\n"), std::string::npos);
   EXPECT_NE(wire.find("mail_file=%2fx%2femail%2etxt\n"), std::string::npos);
 }
 

@@ -57,9 +57,7 @@ TEST_F(SpoolSharingTest, MissingSocketMeansTheSameUser) {
 }
 
 TEST_F(SpoolSharingTest, OtherUserOfTheDirectorysGroupIsToldTheFileAlone) {
-  Own("/scanner", kOtherUser, kOtherGroup);
-  Own("/work", ::geteuid(), kOtherGroup);
-  ASSERT_EQ(::chmod((root_ + "/work").c_str(), 02750), 0);
+  Own("/scanner", kOtherUser, ::getegid());
   const auto sharing = Share();
   ASSERT_TRUE(sharing.ok()) << sharing.status();
   EXPECT_FALSE(sharing->send_tempdir);
@@ -73,8 +71,16 @@ TEST_F(SpoolSharingTest, OtherUserOfAnotherGroupIsAnErrorThatNamesTheRemedy) {
   const auto sharing = Share();
   ASSERT_FALSE(sharing.ok());
   const std::string text(sharing.status().message());
-  EXPECT_NE(text.find("chgrp 64322"), std::string::npos) << text;
-  EXPECT_NE(text.find("--user"), std::string::npos) << text;
+  EXPECT_NE(text.find("group 64322"), std::string::npos) << text;
+  EXPECT_NE(text.find("--user=USER:GROUP"), std::string::npos) << text;
+}
+
+// Who is not in the group cannot hand its set-group-id bit down to new directories.
+TEST_F(SpoolSharingTest, DirectoryOfAGroupThatWeAreNotInIsNoHelp) {
+  Own("/scanner", kOtherUser, kOtherGroup);
+  Own("/work", ::geteuid(), kOtherGroup);
+  ASSERT_EQ(::chmod((root_ + "/work").c_str(), 02750), 0);
+  EXPECT_FALSE(Share().ok());
 }
 
 }  // namespace
