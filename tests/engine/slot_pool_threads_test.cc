@@ -160,8 +160,8 @@ TEST(SlotPoolThreadsTest, NeverExceedsItsLimitUnderFourThreadsWithCancels) {
   EXPECT_GT(shared.granted.load(), 0U);
 }
 
-// A lost turn is repaired by whatever comes next; only at the end of a run it shows, as a waiter that
-// waits for ever. So: many short runs.
+// A lost turn is repaired by whatever comes next; only at the end of a run it shows, as a waiter
+// that waits for ever. So: many short runs.
 TEST(SlotPoolThreadsTest, LeavesNobodyWaitingAtTheEndOfManyShortRuns) {
   for (int run = 0; run < 100; ++run) {
     Shared shared(2);
