@@ -16,9 +16,10 @@ CALLS_SHOWN_ABOVE = 0.005  # per message; the rest is one line
 def facts(options, root):
     """Where and when this was measured."""
     commit = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True,
-                            check=False).stdout.strip()
-    disk = subprocess.run(["stat", "-f", "-c", "%T", str(options.ext4_dir)], capture_output=True, text=True,
-                          check=False).stdout.strip()
+                            check=False).stdout.strip() or "unknown"
+    disk = file_system(options.ext4_dir)
+    if "ext4" in options.spool and disk != "ext4":
+        print(f"{options.ext4_dir} is {disk}, not ext4: what is called ext4 below is {disk}", file=sys.stderr)
     return {
         "command": " ".join(["bench/compare/run", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
@@ -34,6 +35,17 @@ def cpu_model():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()
+
+
+def file_system(folder):
+    """The type of the file system that `folder` is on: of the longest mount point above it."""
+    path = str(folder.resolve()) + "/"
+    best = ("", "unknown")
+    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
+        _, point, kind = line.split()[:3]
+        if path.startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1]
 
 
 def package_version(name):
@@ -86,7 +98,8 @@ def add_up(counts):
 def print_all(about, scenarios, table, calls):
     print(f"\n{about['command']}\n{about['date']}, commit {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
           f"{about['cores']} cores\namavisd-milter {about['incumbent']}; daemon on core {about['daemon_cpu']}, "
-          f"player and scanner on core {about['load_cpu']}; {about['disk']}")
+          f"player and scanner on core {about['load_cpu']}; {about['disk']}; replies of "
+          f"{about['reply_bytes']} octets")
     print("load average before and after: " + ", ".join(
         " ".join(f"{x:.1f}" for x in about[key]) for key in ["load_average_before", "load_average_after"]))
     for spool in dict.fromkeys(row["spool"] for row in table):
