@@ -48,6 +48,7 @@ void RelaySession::Begin(int fd) noexcept {
   if (id_.generation == 0) {
     Close();  // the loop's table is full; it has closed the descriptor
   } else {
+    TraceSession(shard_, "session begins", id_);
     SetDeadline();
   }
 }
@@ -332,6 +333,7 @@ void RelaySession::EndNow() noexcept {
 }
 
 void RelaySession::Close() noexcept {
+  TraceSession(shard_, "session ends", id_);
   DropMessage("connection lost");
   if (next_ != nullptr) shard_.FreeMessage(*next_);
   next_ = nullptr;

@@ -8,6 +8,7 @@
 #include "relay/received.h"
 #include "relay/relay_session.h"
 #include "relay/shard_app.h"
+#include "relay/trace.h"
 
 namespace relay {
 namespace {
@@ -44,6 +45,7 @@ void RelaySession::OnMail(const milter::Event& event) noexcept {
   if (message_ == nullptr) message_ = shard_.MakeMessage();
   if (message_ == nullptr) return;  // told at DATA
   message_->mail_seen = true;
+  TraceState(shard_, "message begins", id_, MacroText(Macro::kQueueId));
   message_->began_at = shard_.loop().now();
   message_->received_queue_id = MacroText(Macro::kQueueId);
   if (!message_->SetSender(event.name)) message_->Refuse(EnvelopeTooLargeRefusal());
@@ -211,6 +213,7 @@ bool RelaySession::OnEndOfMessage() noexcept {
     return ReplyRefusal(InternalRefusal("no message"));
   }
   message_->content_end_at = shard_.loop().now();
+  TraceState(shard_, "message complete", id_, MacroText(Macro::kQueueId));
   if (BeginContent()) {
     EndHeader();
     if (!message_->sticky && message_->newlines.Finish()) Check(shard_.writer().AddCopy("\r"));

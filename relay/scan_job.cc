@@ -2,12 +2,14 @@
 #include "relay/scan_job.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "engine/base/check.h"
 #include "engine/net/address.h"
 #include "relay/shard_app.h"
+#include "relay/trace.h"
 
 namespace relay {
 namespace {
@@ -54,6 +56,15 @@ ScanJob::~ScanJob() {
   ENGINE_CHECK(!has_scanner_slot_);
 }
 
+void ScanJob::Enter(State state) noexcept {
+  static constexpr std::array<std::string_view, 7> kNames = {
+      "waiting", "connecting", "busy", "sending", "reply", "orphan", "leaving"};
+  state_ = state;
+  TraceScan(shard_,
+            kNames[static_cast<std::size_t>(state)],
+            slot_ != nullptr ? slot_->name() : std::string_view());
+}
+
 void ScanJob::Start(const ScanDeadlines& deadlines) noexcept {
   deadlines_ = deadlines;
   times_.started = shard_.loop().now();
@@ -64,7 +75,7 @@ void ScanJob::Start(const ScanDeadlines& deadlines) noexcept {
     Connect();
     return;
   }
-  state_ = State::kWaiting;
+  Enter(State::kWaiting);
   shard_.loop().Set(timer_, std::min(deadlines_.wait_until, deadlines_.answer_by));
 }
 
@@ -89,12 +100,12 @@ void ScanJob::Connect() noexcept {
   const Time now = shard_.loop().now();
   const engine::IoResult result = shard_.loop().Connect(shard_.scanner_address(), *this, &socket_);
   if (result.ok()) {
-    state_ = State::kConnecting;
+    Enter(State::kConnecting);
     shard_.loop().Set(timer_, std::min(now + kConnectTimeout, deadlines_.answer_by));
     return;
   }
   socket_ = {};
-  state_ = State::kBusy;
+  Enter(State::kBusy);
   if (result.error == EAGAIN) {
     const Time pause = std::min(kBusyRetryMin * (1U << std::min(busy_tries_, 16U)), kBusyRetryMax);
     ++busy_tries_;
@@ -137,7 +148,7 @@ void ScanJob::OnTimer(Time now) noexcept {
 
 void ScanJob::OnWritable(engine::SocketId) noexcept {
   if (state_ == State::kConnecting) {
-    state_ = State::kSending;
+    Enter(State::kSending);
     shard_.loop().Set(
         timer_, std::min(shard_.loop().now() + deadlines_.scan_timeout, deadlines_.answer_by));
   }
@@ -155,7 +166,7 @@ void ScanJob::SendRequest() noexcept {
 void ScanJob::SentWhole() noexcept {
   shard_.blocks().Give(request_);
   request_ = {};
-  state_ = State::kReply;
+  Enter(State::kReply);
   times_.sent = shard_.loop().now();
   shard_.loop().Set(timer_, std::min(times_.sent + deadlines_.scan_timeout, deadlines_.answer_by));
 }
@@ -284,13 +295,13 @@ void ScanJob::Abandon() noexcept {
 }
 
 void ScanJob::BecomeOrphan() noexcept {
-  state_ = State::kOrphan;
+  Enter(State::kOrphan);
   shard_.counters().Add(Count::kOrphansBegun);
   shard_.loop().Set(timer_, times_.sent + deadlines_.orphan_limit);
 }
 
 void ScanJob::LeaveQueue() noexcept {
-  state_ = State::kLeaving;
+  Enter(State::kLeaving);
   shard_.loop().Cancel(timer_);
   GiveSlotBack(SpoolFate::kUnread);
   shard_.blocks().Give(request_);

@@ -109,6 +109,7 @@ class ScanJob final : public engine::SocketEvents {
     ScanJob* job = nullptr;
   };
 
+  void Enter(State state) noexcept;  // the only writer of state_
   void OnGranted() noexcept;
   void OnTicketGone() noexcept;
   void OnTimer(engine::Time now) noexcept;

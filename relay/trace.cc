@@ -59,6 +59,25 @@ void TraceMacros(ShardApp& shard, engine::SocketId session, const milter::Event&
 
 }  // namespace
 
+void TraceState(ShardApp& shard,
+                std::string_view what,
+                engine::SocketId session,
+                std::string_view queue_id) noexcept {
+  if (!shard.Debugs(kDebugStates)) return;
+  shard.Write(engine::Level::kDebug,
+              shard.Line(what).Field("session", session.index).Field("qid", queue_id));
+}
+
+void TraceSession(ShardApp& shard, std::string_view what, engine::SocketId session) noexcept {
+  if (!shard.Debugs(kDebugAll)) return;
+  shard.Write(engine::Level::kDebug, shard.Line(what).Field("session", session.index));
+}
+
+void TraceScan(ShardApp& shard, std::string_view state, std::string_view slot) noexcept {
+  if (!shard.Debugs(kDebugStates)) return;
+  shard.Write(engine::Level::kDebug, shard.Line("scan").Field("state", state).Field("slot", slot));
+}
+
 void TraceEvent(ShardApp& shard, engine::SocketId session, const milter::Event& event) noexcept {
   if (!shard.Debugs(kTraceCommands)) return;
   using milter::EventKind;
