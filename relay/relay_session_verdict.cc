@@ -139,9 +139,7 @@ void RelaySession::OnScanFailed(const Refusal& refusal, const ScanTimes& times) 
 
 // Answers a message whose end has come with a failure of ours. False: the session is gone.
 bool RelaySession::AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept {
-  const bool scanner_failed =
-      refusal.failure == FailureClass::kUnreachable || refusal.failure == FailureClass::kScanFailed;
-  if (shard_.config().pass_on_failure && scanner_failed) return PassUnscanned(refusal, times);
+  if (MayPass(refusal.failure)) return PassUnscanned(refusal, times);
   shard_.CountRefusal(refusal.failure);
   shard_.Write(engine::Level::kNotice,
                shard_.Line("not scanned")

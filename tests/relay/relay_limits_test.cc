@@ -67,6 +67,19 @@ TEST_F(RelayLimitsTest, OverloadIsNotPassedOnFailure) {
   EXPECT_LT(second.longest_answer(), seconds(6));
 }
 
+TEST_F(RelayLimitsTest, WhatTheScannerDeliversItselfIsNeverPassedOnFailure) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+  options.config.pass_on_failure = true;
+  options.config.delivery_care_of = relay::DeliveryCareOf::kServer;
+  options.scanner.half_reply = 1'000'000;
+  Begin(options);
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed) << "it may have been delivered already";
+  EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 0U);
+  EXPECT_EQ(relay_->Sum(Count::kRefusedScanFailed), 1U);
+}
+
 TEST_F(RelayLimitsTest, TooManyRecipientsAreRefusedAtData) {
   WorldOptions options;
   options.config.recipients_max = 3;
