@@ -94,7 +94,10 @@ bool RelaySession::OnEvent(const milter::Event& event) noexcept {
     case EventKind::kNegotiated: return ReplyNegotiation();
     case EventKind::kMacro: OnMacros(event); return true;
     case EventKind::kConnect: return OnConnect(event);
-    case EventKind::kHelo: SetText(SessionText::Field::kHelo, event.name); break;
+    case EventKind::kHelo:
+      ForgetMailMacros();
+      SetText(SessionText::Field::kHelo, event.name);
+      break;
     case EventKind::kMail: OnMail(event); break;
     case EventKind::kRcpt: OnRcpt(event); break;
     case EventKind::kData: return OnData(event);
@@ -134,15 +137,28 @@ void RelaySession::SetText(SessionText::Field field, std::string_view text) noex
 }
 
 void RelaySession::ForgetConnection() noexcept {
+  ForgetMailMacros();
   text_.Clear();
+  text_lost_ = false;
   is_postfix_ = false;
+  client_port_ = 0;
+}
+
+// Macros whose MAIL has not come are void after HELO and CONNECT, as in libmilter: they are
+// somebody else's.
+void RelaySession::ForgetMailMacros() noexcept {
+  if (message_ != nullptr) EndMessage();  // one with MAIL has been dropped before (aborts_message)
+  if (next_ != nullptr) shard_.FreeMessage(*next_);
+  next_ = nullptr;
 }
 
 // The message that the macros of `stage` are about; nullptr: none, or no room for one.
 Message* RelaySession::MessageOfMacros(char stage) noexcept {
   if (stage != 'M') return message_;
   // A message in progress ends with the MAIL that follows, not with its macros.
-  Message*& place = message_ != nullptr && message_->mail_seen ? next_ : message_;
+  // They may have come twice, before and after its end: next_ has them then.
+  const bool for_next = next_ != nullptr || (message_ != nullptr && message_->mail_seen);
+  Message*& place = for_next ? next_ : message_;
   if (place == nullptr) place = shard_.MakeMessage();
   if (place != nullptr) place->macros.fill({});  // a new packet replaces the stage's whole set
   return place;
@@ -167,6 +183,7 @@ void RelaySession::OnMacros(const milter::Event& event) noexcept {
 }
 
 bool RelaySession::OnConnect(const milter::Event& event) noexcept {
+  ForgetMailMacros();
   engine::Scratch<char, 128> address;
   std::size_t used = 0;
   if (event.client.family == milter::Family::kInet6) {
@@ -335,8 +352,7 @@ void RelaySession::EndNow() noexcept {
 void RelaySession::Close() noexcept {
   TraceSession(shard_, "session ends", id_);
   DropMessage("connection lost");
-  if (next_ != nullptr) shard_.FreeMessage(*next_);
-  next_ = nullptr;
+  ForgetMailMacros();
   shard_.loop().Cancel(timer_);
   shard_.loop().Close(id_);
   shard_.FreeSession(*this);

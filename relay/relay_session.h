@@ -81,6 +81,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   Message* MessageOfMacros(char stage) noexcept;
   void SetText(SessionText::Field field, std::string_view text) noexcept;
   void ForgetConnection() noexcept;
+  void ForgetMailMacros() noexcept;
   void OnTimer(engine::Time now) noexcept;
   void SetDeadline() noexcept;
   void Close() noexcept;

@@ -221,6 +221,60 @@ TEST_F(RelayProtocolTest, LineFeedInAHeaderValueCannotEndTheHeader) {
   EXPECT_EQ(peer_->replies(), "Opic");
 }
 
+TEST_F(RelayProtocolTest, MacrosOfAMailMayComeAgain) {
+  EnterMessage("Q2");
+  Play({std::string(kOfferVersion6),
+        "DMi\0Q0\0"s,
+        "M<a@b>\0"s,
+        "DMi\0Q1\0"s,
+        "A",
+        "DMi\0Q2\0"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+}
+
+TEST_F(RelayProtocolTest, MacrosOfAMailThatNeverCameEndWithTheConnection) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6),
+        "CU\0U"s,
+        "DM{auth_type}\0PLAIN\0i\0Q0\0"s,
+        "K",
+        "Cother\0U"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "DTi\0Q1\0"s,
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  EXPECT_TRUE(relay_.world().files().FilesWith("authenticated").empty());
+  EXPECT_TRUE(relay_.world().files().FilesWith("Q0").empty());
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+}
+
+TEST_F(RelayProtocolTest, CommandsOutOfOrderAreAnswered) {
+  Play({std::string(kOfferVersion2)});
+  for (const std::string& packet : {"T"s, "R<c@d>\0"s, "LSubject\0x\0"s, "N"s, "Bbody"s, "U?\0"s}) {
+    const std::size_t before = peer_->replies().size();
+    Play({packet});
+    EXPECT_EQ(peer_->replies().substr(before), "c") << packet;
+  }
+}
+
+TEST_F(RelayProtocolTest, DataAfterContentFailsTheMessageAndIsAnswered) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6), "M<a@b>\0"s, "R<c@d>\0"s, "T", "LSubject\0 x\0"s, "T", "E"});
+  EXPECT_EQ(peer_->replies().substr(0, 15), "Occy(451 4.3.0 ");
+  EXPECT_EQ(relay_.scanner().requests(), 0U);
+}
+
 TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
   RawPeer other(relay_.peer_loop(), relay_.milter_address());
   Wait(seconds(1));
