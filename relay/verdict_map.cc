@@ -35,9 +35,10 @@ bool IsReceived(std::string_view name) noexcept {
   return SameName(name, "received");
 }
 
-bool CanBeAddress(std::string_view address) noexcept {
-  return !address.empty() && std::none_of(address.begin(), address.end(), [](char c) {
-    return c == '\0' || c == '\r' || c == '\n';
+// What ReplyWriter passes on of addresses and their parameters: no control octets.
+bool CanBeSent(std::string_view text) noexcept {
+  return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });
 }
 
@@ -61,12 +62,14 @@ std::string_view SpellingOf(const Message& message,
   return name;
 }
 
-// NOTIFY= and ORCPT= of `args`, joined by blanks; empty where they do not fit.
+// NOTIFY= and ORCPT= of `args`, joined by blanks; empty where they do not fit. What cannot be sent
+// is left out: the new address counts for more than its parameters.
 std::string_view InheritedArgs(std::string_view args, std::span<char> to) noexcept {
   std::size_t used = 0;
   milter::EsmtpReader reader(args);
   for (std::string_view arg; reader.Next(&arg);) {
     if (!StartsWithName(arg, "NOTIFY=") && !StartsWithName(arg, "ORCPT=")) continue;
+    if (!CanBeSent(arg)) continue;
     if (used + 1 + arg.size() > to.size()) return {};
     if (used > 0) to[used++] = ' ';
     std::memcpy(to.data() + used, arg.data(), arg.size());
@@ -110,9 +113,11 @@ std::string_view VerdictMap::Check() noexcept {
       case ampdp::EditKind::kDelRcpt:
         if (FindRecipient(edit.value) == nullptr)
           return "delrcpt of an address that is no recipient";
+        // Left out, the recipient would get what amavisd keeps from it.
+        if (!CanBeSent(edit.value)) return "delrcpt of an address with control octets";
         break;
       case ampdp::EditKind::kAddRcpt:
-        if (!CanBeAddress(edit.value)) return "addrcpt of what cannot be an address";
+        if (!CanBeSent(edit.value)) return "addrcpt of what cannot be an address";
         break;
       case ampdp::EditKind::kQuarantine:
         if ((actions_ & milter::kActQuarantine) == 0) {

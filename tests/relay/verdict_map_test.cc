@@ -161,6 +161,25 @@ TEST_F(VerdictMapTest, ChangedAddressInheritsDsnParameters) {
             (Packets{"- <a@l>", "2 <a+spam@l> | NOTIFY=NEVER ORCPT=rfc822;a@l", "c"}));
 }
 
+// The deletion goes out in any case: an addition that is refused loses the mail of that recipient.
+TEST_F(VerdictMapTest, ChangedAddressSurvivesParametersThatCannotBeSent) {
+  Rcpt("<a@b>", "NOTIFY=NEVER ORCPT=rfc822;a\x01z@b");
+  EXPECT_EQ(Map("delrcpt=<a@b>\naddrcpt=<a+spam@b>\nreturn_value=continue\n"),
+            (Packets{"- <a@b>", "2 <a+spam@b> | NOTIFY=NEVER", "c"}));
+  EXPECT_EQ(counts_.dropped, 0U);
+}
+
+TEST_F(VerdictMapTest, DelrcptThatCannotBeSentMakesTheReplyBroken) {
+  Rcpt("<\"a\tz\"@b>");
+  EXPECT_EQ(Map("delrcpt=<\"a%09z\"@b>\nreturn_value=continue\n"),
+            (Packets{"broken: delrcpt of an address with control octets"}));
+}
+
+TEST_F(VerdictMapTest, AddrcptThatCannotBeSentMakesTheReplyBroken) {
+  EXPECT_EQ(Map("addrcpt=<a%09z@b>\nreturn_value=continue\n"),
+            (Packets{"broken: addrcpt of what cannot be an address"}));
+}
+
 TEST_F(VerdictMapTest, DsnParametersAreLeftOutWhereNotOffered) {
   Rcpt("<a@l>", std::string_view("NOTIFY=NEVER\0", 13));
   const milter::Actions actions = milter::kActionsAll & ~milter::kActAddRcptPar;
