@@ -133,17 +133,28 @@ void ScanJob::OnTimer(Time now) noexcept {
         Connect();
       }
       return;
-    case State::kConnecting: Fail(UnreachableRefusal("connect to the scanner timed out")); return;
-    case State::kSending:
-      Fail(UnreachableRefusal("scanner did not take the request in time"));
+    case State::kConnecting:
+      Fail(TimedOut(UnreachableRefusal("connect to the scanner timed out"), now));
       return;
-    case State::kReply: Fail(ScanFailedRefusal("scan timed out")); return;
+    case State::kSending:
+      Fail(TimedOut(UnreachableRefusal("scanner did not take the request in time"), now));
+      return;
+    case State::kReply: Fail(TimedOut(ScanFailedRefusal("scan timed out"), now)); return;
     case State::kOrphan:
       shard_.counters().Add(Count::kOrphansExpired);
       End(SpoolFate::kDoubt);
       return;
     case State::kLeaving: return;
   }
+}
+
+// A scan that the answer's deadline ends says nothing about the scanner when most of the time went
+// into the wait for it: that is overload, which -P must not pass, as a flooder can cause it.
+Refusal ScanJob::TimedOut(const Refusal& refusal, Time now) const noexcept {
+  if (now < deadlines_.answer_by) return refusal;
+  const Time turn_came = times_.sent != Time{} ? times_.sent : times_.granted;
+  const bool mostly_waited = turn_came - times_.started > now - turn_came;
+  return mostly_waited ? OverloadRefusal("waited too long for a scanner") : refusal;
 }
 
 void ScanJob::OnWritable(engine::SocketId) noexcept {

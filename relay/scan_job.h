@@ -120,6 +120,7 @@ class ScanJob final : public engine::SocketEvents {
   void Complete() noexcept;
   void TellFailure(const Refusal& refusal) noexcept;
   void NoMemory() noexcept;
+  Refusal TimedOut(const Refusal& refusal, engine::Time now) const noexcept;
   // Tells the owner (if there is one) and goes on as an orphan or ends.
   void Fail(const Refusal& refusal) noexcept;
   void BecomeOrphan() noexcept;

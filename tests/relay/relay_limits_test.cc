@@ -80,6 +80,20 @@ TEST_F(RelayLimitsTest, WhatTheScannerDeliversItselfIsNeverPassedOnFailure) {
   EXPECT_EQ(relay_->Sum(Count::kRefusedScanFailed), 1U);
 }
 
+TEST_F(RelayLimitsTest, ScanCutShortByTheWaitBeforeItIsOverload) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(100))};
+  options.config.pass_on_failure = true;
+  options.config.answer_within = seconds(120);
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(3));
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(second).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(First(second).reply_text.substr(0, 10), "451 4.3.2 ");
+  EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 0U);
+}
+
 TEST_F(RelayLimitsTest, TooManyRecipientsAreRefusedAtData) {
   WorldOptions options;
   options.config.recipients_max = 3;
