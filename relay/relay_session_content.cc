@@ -47,7 +47,9 @@ void RelaySession::OnMail(const milter::Event& event) noexcept {
   message_->mail_seen = true;
   TraceState(shard_, "message begins", id_, MacroText(Macro::kQueueId));
   message_->began_at = shard_.loop().now();
-  message_->received_queue_id = MacroText(Macro::kQueueId);
+  // Copied: the macros of the connection may move or change before the field is written.
+  const std::string_view queue_id = MacroText(Macro::kQueueId);
+  if (!queue_id.empty()) message_->received_queue_id = message_->arena.Copy(queue_id);
   if (!message_->SetSender(event.name)) message_->Refuse(EnvelopeTooLargeRefusal());
   if (text_lost_) message_->Refuse(InternalRefusal("session text"));
 }

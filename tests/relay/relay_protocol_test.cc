@@ -275,6 +275,24 @@ TEST_F(RelayProtocolTest, DataAfterContentFailsTheMessageAndIsAnswered) {
   EXPECT_EQ(relay_.scanner().requests(), 0U);
 }
 
+TEST_F(RelayProtocolTest, QueueIdOfTheReceivedFieldIsThatAtMail) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6),
+        "DCi\0Q1\0"s,
+        "CU\0U"s,
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "DCi\0"s + std::string(900, 'z') + "\0r\0"s + std::string(900, 'y') + "\0"s,
+        "DTi\0Q1\0"s,
+        "LSubject\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  EXPECT_EQ(relay_.world().files().FilesWith(" id Q1;\n").size(), 1U);
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Opic");
+}
+
 TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
   RawPeer other(relay_.peer_loop(), relay_.milter_address());
   Wait(seconds(1));
