@@ -63,7 +63,10 @@ void ShardApp::Adopt(int fd) noexcept {
   const std::uint32_t limit = parts_.settings.sessions_max;
   const std::uint32_t before = parts_.shared.sessions.fetch_add(1, std::memory_order_relaxed);
   RelaySession* session = nullptr;
-  if (!stopping_) session = sessions_.Make(*this, before >= limit);
+  // Counted over all shards: each shard's table alone has room for the whole limit.
+  if (!stopping_ && before < limit + kRefusingSessionsMax) {
+    session = sessions_.Make(*this, before >= limit);
+  }
   if (session == nullptr || before >= limit) {
     counters_.Add(Count::kSessionsRefused);
     if (const auto suppressed = refused_sessions_.Admit(parts_.loop.now())) {

@@ -174,6 +174,26 @@ TEST_F(RelayLimitsTest, SessionsOverTheLimitAreTold421) {
   EXPECT_EQ(relay_->Sum(Count::kSessionsRefused), 1U);
 }
 
+TEST_F(RelayLimitsTest, SessionsThatAreRefusedHaveALimitOfTheirOwn) {
+  WorldOptions options{.shards = 4, .scanner = Calm(seconds(1))};
+  options.sessions_max = 100;
+  Begin(options);
+  milter::MtaOptions idle;
+  idle.paced = true;
+  for (int i = 0; i < 300; ++i) {
+    SimMailServer& server = relay_->AddServer(idle, relay_->MakeScript(kOne), seconds(100));
+    relay_->ConnectAt(server, seconds(2));
+  }
+  relay_->world().Run(seconds(10));
+  std::uint32_t sessions = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    sessions += relay_->shard(i).sessions();
+  EXPECT_EQ(sessions, options.sessions_max + relay::ShardApp::kRefusingSessionsMax);
+  EXPECT_EQ(relay_->Sum(Count::kSessionsRefused), 200U);
+  for (const auto& server : relay_->servers())
+    server->Drop();
+}
+
 TEST_F(RelayLimitsTest, NothingOfAMessageIsLeftAfterTenSeconds) {
   Begin({.shards = 1, .scanner = Calm(seconds(1))});
   PlayOne();
