@@ -1,6 +1,8 @@
 // Fills a message's arena.
 #include "relay/message.h"
 
+#include "milter/wire.h"
+
 namespace relay {
 
 bool Message::SetMacro(Macro macro, std::string_view value) noexcept {
@@ -11,7 +13,17 @@ bool Message::SetMacro(Macro macro, std::string_view value) noexcept {
 }
 
 void Message::KeepMacro(Macro macro, std::string_view value) noexcept {
-  if (Get(macro) != value && !SetMacro(macro, value)) Refuse(EnvelopeTooLargeRefusal());
+  if (Get(macro) != value && !SetMacro(macro, value)) Refuse(EnvelopeNoRoomRefusal());
+}
+
+Refusal Message::NoRoomRefusal(std::size_t bytes, const Refusal& limit) const noexcept {
+  const bool at_limit = bytes > engine::BlockPool::kBlockMaxBytes ||
+                        arena.bytes() + bytes + engine::Arena::kChunkBytes > kArenaBytesMax;
+  return at_limit ? limit : InternalRefusal("memory");
+}
+
+Refusal Message::EnvelopeNoRoomRefusal() const noexcept {
+  return NoRoomRefusal(milter::kPayloadMaxBytes, EnvelopeTooLargeRefusal());
 }
 
 bool Message::SetSender(std::string_view address) noexcept {

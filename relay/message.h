@@ -54,6 +54,11 @@ struct Message {
   bool SetSender(std::string_view address) noexcept;
   bool AddRecipient(std::string_view address, std::string_view args) noexcept;
   bool AddHeaderName(std::string_view name) noexcept;
+  // What to answer then. `limit`: the message has used up its arena, and would again. While there
+  // is room in that, it is the shard's memory that is short, which passes. `bytes`: wanted in one
+  // piece.
+  Refusal NoRoomRefusal(std::size_t bytes, const Refusal& limit) const noexcept;
+  Refusal EnvelopeNoRoomRefusal() const noexcept;
 
   std::string_view Get(Macro macro) const noexcept {
     return macros[static_cast<std::size_t>(macro)];

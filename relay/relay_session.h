@@ -114,7 +114,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
-  engine::Bytes WriteRequest(std::size_t* bytes) noexcept;
+  engine::Bytes WriteRequest(std::size_t* bytes, Refusal* why) noexcept;
   bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
   bool MayPass(FailureClass failure) const noexcept;
   bool PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept;

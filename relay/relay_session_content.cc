@@ -50,7 +50,7 @@ void RelaySession::OnMail(const milter::Event& event) noexcept {
   // Copied: the macros of the connection may move or change before the field is written.
   const std::string_view queue_id = MacroText(Macro::kQueueId);
   if (!queue_id.empty()) message_->received_queue_id = message_->arena.Copy(queue_id);
-  if (!message_->SetSender(event.name)) message_->Refuse(EnvelopeTooLargeRefusal());
+  if (!message_->SetSender(event.name)) message_->Refuse(message_->EnvelopeNoRoomRefusal());
   if (text_lost_) message_->Refuse(InternalRefusal("session text"));
 }
 
@@ -59,7 +59,7 @@ void RelaySession::OnRcpt(const milter::Event& event) noexcept {
   if (message_->recipient_count >= shard_.config().recipients_max) {
     message_->Refuse(TooManyRecipientsRefusal());
   } else if (!message_->AddRecipient(event.name, event.value)) {
-    message_->Refuse(EnvelopeTooLargeRefusal());
+    message_->Refuse(message_->EnvelopeNoRoomRefusal());
   }
 }
 
@@ -163,7 +163,8 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
   }
   message_->header_bytes += static_cast<std::uint32_t>(bytes);
   if (!message_->AddHeaderName(event.name)) {
-    FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
+    FailMessage(message_->NoRoomRefusal(milter::kPayloadMaxBytes, HeaderTooLargeRefusal()),
+                SpoolFate::kUnread);
     return;
   }
   WriteHeader(event.name, event.value);

@@ -32,8 +32,9 @@ Count CountOf(ampdp::Verdict verdict) noexcept {
 
 bool RelaySession::StartScan() noexcept {
   std::size_t bytes = 0;
-  const engine::Bytes request = WriteRequest(&bytes);
-  if (request.empty()) return AnswerRefusal(EnvelopeTooLargeRefusal(), {});
+  Refusal refusal;
+  const engine::Bytes request = WriteRequest(&bytes, &refusal);
+  if (request.empty()) return AnswerRefusal(refusal, {});
   TraceLines(shard_, "request", {reinterpret_cast<const char*>(request.data()), bytes});
   engine::SpoolSlot* slot = message_->slot;
   ScanJob* job = shard_.MakeJob(*this, *slot, request, bytes);
@@ -54,11 +55,15 @@ bool RelaySession::StartScan() noexcept {
   return true;
 }
 
-// A block with the whole request; empty when the envelope is too large for one.
-engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
+// A block with the whole request; empty, and why, when there is no room for one.
+engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexcept {
   Message& message = *message_;
   const auto recipients = message.arena.MakeArray<std::string_view>(message.recipient_count);
-  if (recipients.size() != message.recipient_count) return {};
+  if (recipients.size() != message.recipient_count) {
+    *why = message.NoRoomRefusal(message.recipient_count * sizeof(std::string_view),
+                                 EnvelopeTooLargeRefusal());
+    return {};
+  }
   std::size_t index = 0;
   for (const Recipient* r = message.recipients; r != nullptr; r = r->next) {
     recipients[index++] = r->address;
@@ -89,9 +94,12 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes) noexcept {
   };
   *bytes = ampdp::RequestBytes(request);
   const engine::Bytes block = shard_.blocks().Take(*bytes);
-  if (!block.empty()) {
-    ampdp::WriteRequest(request, {reinterpret_cast<char*>(block.data()), *bytes});
+  if (block.empty()) {
+    *why = *bytes > engine::BlockPool::kBlockMaxBytes ? EnvelopeTooLargeRefusal()
+                                                      : InternalRefusal("memory for the request");
+    return {};
   }
+  ampdp::WriteRequest(request, {reinterpret_cast<char*>(block.data()), *bytes});
   return block;
 }
 

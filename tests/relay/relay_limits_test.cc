@@ -94,6 +94,30 @@ TEST_F(RelayLimitsTest, ScanCutShortByTheWaitBeforeItIsOverload) {
   EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 0U);
 }
 
+// However short of memory: a rejection for good would be a lost message.
+TEST_F(RelayLimitsTest, MemoryThatIsShortIsNeverARejection) {
+  for (std::size_t kib = 1; kib <= 48; ++kib) {
+    WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+    options.block_bytes_max = kib * engine::kKiB;
+    Begin(options);
+    milter::MtaScript script = relay_->MakeScript(kOne);
+    for (int i = 0; i < 50; ++i) {
+      script.transactions[0].recipients.push_back(
+          {.address = "<" + std::string(200, 'x') + "@lab.test>", .arguments = {}, .macros = {}});
+    }
+    SimMailServer& server = Play(std::move(script));
+    RunAll();
+    if (server.session().results().size() == 1) {
+      EXPECT_NE(First(server).outcome, Outcome::kRejected)
+          << kib << " KiB: " << First(server).reply_text;
+    }
+    relay_->scanner().StopListening();
+    for (const std::string& what : relay_->Finish())
+      ADD_FAILURE() << kib << " KiB: " << what;
+  }
+  Begin({});
+}
+
 TEST_F(RelayLimitsTest, TooManyRecipientsAreRefusedAtData) {
   WorldOptions options;
   options.config.recipients_max = 3;

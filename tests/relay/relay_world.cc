@@ -62,7 +62,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   settings_.messages_max = options.messages_max;
   settings_.spool_limits.slots_max = options.messages_max;
   settings_.spool_reuse = options.spool_reuse;
-  settings_.block_bytes_max = 512 * engine::kMiB;
+  settings_.block_bytes_max = options.block_bytes_max;
   listener_ = world_.Listen(kMilterPath, 4096);
   for (std::uint32_t i = 0; i < options.shards; ++i) {
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));

@@ -35,6 +35,7 @@ struct WorldOptions {
   std::uint32_t messages_max = 500;
   std::size_t scanner_backlog = 4096;
   bool spool_reuse = true;
+  std::size_t block_bytes_max = 512 * engine::kMiB;  // of each shard
 };
 
 // What a random session is made of.
