@@ -108,6 +108,11 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   TraceLines(shard_, "reply", whole);
   ampdp::Reply reply;
   const ampdp::ReplyError error = ampdp::ParseReply(whole, message_->arena, &reply);
+  if (error.fault == ampdp::ReplyFault::kTooManyEdits) {
+    // Our shortage, not the scanner's fault: a sender who fills the arena must not make -P pass.
+    AnswerRefusal(InternalRefusal("memory for the edits"), times);
+    return SpoolFate::kDoubt;
+  }
   VerdictMap map(*message_, reply, filter_.actions(), shard_.config().delete_header);
   engine::Scratch<char, ampdp::kReplyErrorTextBytes> text;
   const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);

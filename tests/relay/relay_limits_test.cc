@@ -94,6 +94,25 @@ TEST_F(RelayLimitsTest, ScanCutShortByTheWaitBeforeItIsOverload) {
   EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 0U);
 }
 
+TEST_F(RelayLimitsTest, MessageThatLeavesNoRoomForEditsIsNotPassedOnFailure) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+  options.config.pass_on_failure = true;
+  options.scanner.more_edits = 30'000;
+  Begin(options);
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  // A recipient takes a chunk of 64 KiB of the 32 MiB that a message may have.
+  for (int i = 0; i < 505; ++i) {
+    script.transactions[0].recipients.push_back(
+        {.address = "<x@y>", .arguments = {"X=" + std::string(64'000, 'x')}, .macros = {}});
+  }
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(relay_->scanner().requests(), 1U);
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_EQ(relay_->Sum(Count::kPassedUnscanned), 0U);
+  EXPECT_EQ(relay_->Sum(Count::kRefusedPassing), 1U);
+}
+
 // However short of memory: a rejection for good would be a lost message.
 TEST_F(RelayLimitsTest, MemoryThatIsShortIsNeverARejection) {
   for (std::size_t kib = 1; kib <= 48; ++kib) {

@@ -141,7 +141,8 @@ class SimScanner::Connection final : public engine::SocketEvents {
     }
     const ampdp::Edit edit{
         .kind = ampdp::EditKind::kInsHeader, .index = 0, .name = "X-Scan", .value = queue_id_};
-    if (reply.verdict == ampdp::Verdict::kContinue) reply.edits = {&edit, 1};
+    const std::vector<ampdp::Edit> edits(1 + plan.more_edits, edit);
+    if (reply.verdict == ampdp::Verdict::kContinue) reply.edits = edits;
     reply_.resize(ampdp::ReplyBytes(reply));
     ampdp::WriteReply(reply, reply_);
     verdict_ = reply.verdict;

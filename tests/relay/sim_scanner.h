@@ -41,6 +41,7 @@ struct ScannerPlan {
   engine::Time hang_for = std::chrono::seconds(480);  // amavisd's $child_timeout
   sim::PerMillion late_read = 0;                      // reads only after its delay
   sim::PerMillion leaves_parts = 200'000;
+  std::size_t more_edits = 0;      // added to each continue: header insertions
   sim::PerMillion keeps_link = 0;  // hard link of email.txt outside the slot
   sim::PerMillion keeps_open = 0;  // holds email.txt open beyond its reply, and reads it again
 };
