@@ -118,7 +118,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
   bool MayPass(FailureClass failure) const noexcept;
   bool PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept;
-  bool SendVerdict(VerdictMap& map, EditCounts* counts) noexcept;
+  bool AnswerWith(engine::Bytes block, std::size_t bytes) noexcept;
   void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;
   void EndMessage() noexcept;
   void Summarise(std::string_view verdict,

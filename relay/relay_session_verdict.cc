@@ -10,6 +10,7 @@
 #include "relay/shard_app.h"
 #include "relay/summary.h"
 #include "relay/trace.h"
+#include "relay/unscanned_pass.h"
 
 namespace relay {
 namespace {
@@ -126,22 +127,22 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
       reply.verdict == ampdp::Verdict::kTempfail ? SpoolFate::kDoubt : SpoolFate::kVerdict;
   milter::ReplyWriter counting({}, filter_.leading_space(), filter_.actions());
   EditCounts counts = map.Write(counting);
-  const engine::Bytes block = shard_.blocks().Take(counting.needed());
+  // Deletions may be as many as the message's fields; more than may wait for a mail server that is
+  // slow to read would end its connection.
+  const bool too_large = counting.needed() > kUnsentBytesMax;
+  const engine::Bytes block = too_large ? engine::Bytes() : shard_.blocks().Take(counting.needed());
   if (block.empty()) {
-    AnswerRefusal(InternalRefusal("memory for the verdict"), times);
+    AnswerRefusal(too_large ? HeaderTooLargeRefusal() : InternalRefusal("memory for the verdict"),
+                  times);
     return fate;
   }
   milter::ReplyWriter writer(block, filter_.leading_space(), filter_.actions());
   counts = map.Write(writer);
   ENGINE_CHECK(!writer.full());
   shard_.counters().Add(CountOf(reply.verdict));
-  filter_.VerdictSent();
   LogProblems(reply, counts);
   Summarise(ampdp::VerdictText(reply.verdict), times, &reply, counts);
-  EndMessage();
-  engine::BlockPool& blocks = shard_.blocks();
-  if (Send(block.first(writer.written()))) SetDeadline();
-  blocks.Give(block);
+  AnswerWith(block, writer.written());
   return fate;
 }
 
@@ -178,8 +179,21 @@ bool RelaySession::MayPass(FailureClass failure) const noexcept {
           config.delivery_care_of == DeliveryCareOf::kClient);
 }
 
-// The operator's -P: the mail goes on as it came, marked where a field for that is configured.
+// The operator's -P: the mail goes on, marked where a field for that is configured, and without
+// what its sender wrote to look scanned.
 bool RelaySession::PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept {
+  const Config& config = shard_.config();
+  UnscannedPass pass(*message_, config.unscanned_header_name, config.unscanned_header_value);
+  if (!pass.Prepare()) return AnswerRefusal(InternalRefusal("memory for the deletions"), times);
+  milter::ReplyWriter counting({}, filter_.leading_space(), filter_.actions());
+  pass.Write(counting);
+  if (counting.needed() > kUnsentBytesMax) return AnswerRefusal(HeaderTooLargeRefusal(), times);
+  const engine::Bytes block = shard_.blocks().Take(counting.needed());
+  if (block.empty()) return AnswerRefusal(InternalRefusal("memory for the verdict"), times);
+  milter::ReplyWriter writer(block, filter_.leading_space(), filter_.actions());
+  if (!pass.Write(writer)) {
+    shard_.Write(engine::Level::kWarning, shard_.Line("unscanned mail could not be marked"));
+  }
   shard_.counters().Add(Count::kPassedUnscanned);
   shard_.Write(engine::Level::kNotice,
                shard_.Line("passed unscanned")
@@ -187,18 +201,18 @@ bool RelaySession::PassUnscanned(const Refusal& refusal, const ScanTimes& times)
                    .Field("class", FailureClassName(refusal.failure))
                    .Field("reason", refusal.reason));
   Summarise("passed-unscanned", times, nullptr, {});
-  milter::ReplyWriter writer = Writer();
-  const Config& config = shard_.config();
-  if (!config.unscanned_header_name.empty() &&
-      !writer.InsertHeader(0, config.unscanned_header_name, config.unscanned_header_value)) {
-    shard_.Write(engine::Level::kWarning, shard_.Line("unscanned mail could not be marked"));
-  }
-  writer.Continue();
+  return AnswerWith(block, writer.written());
+}
+
+// The final answer to a message, in one write; takes over `block`. False: the session is gone.
+bool RelaySession::AnswerWith(engine::Bytes block, std::size_t bytes) noexcept {
   filter_.VerdictSent();
   EndMessage();
-  if (!Took(writer) || !SendOut()) return false;
-  SetDeadline();
-  return true;
+  engine::BlockPool& blocks = shard_.blocks();
+  const bool here = Send(block.first(bytes));
+  if (here) SetDeadline();
+  blocks.Give(block);
+  return here;
 }
 
 void RelaySession::LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept {

@@ -8,6 +8,7 @@
 #include "engine/base/scratch.h"
 #include "milter/commands.h"
 #include "milter/wire.h"
+#include "relay/header_name.h"
 
 namespace relay {
 namespace {
@@ -16,20 +17,6 @@ constexpr std::uint32_t kInsertAtEnd = 0x7fffffff;   // libmilter's and the incu
 constexpr std::size_t kHeaderValueBytesMax = 60000;  // Postfix's header_size_limit under milters
 constexpr std::string_view kLocalFailure = "Failure:";  // of amavisd's own errors, with local paths
 constexpr std::size_t kArgsBytesMax = 2048;             // NOTIFY= and ORCPT= of one recipient
-
-char Lower(char c) noexcept {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool SameName(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
-           return Lower(x) == Lower(y);
-         });
-}
-
-bool StartsWithName(std::string_view text, std::string_view prefix) noexcept {
-  return text.size() >= prefix.size() && SameName(text.substr(0, prefix.size()), prefix);
-}
 
 bool IsReceived(std::string_view name) noexcept {
   return SameName(name, "received");

@@ -53,6 +53,35 @@ TEST_F(RelayLimitsTest, PassOnFailureMarksTheMessage) {
   relay_->set_edit_marker_checked(false);
 }
 
+TEST_F(RelayLimitsTest, UnscannedMailLosesWhatItsSenderWroteToLookScanned) {
+  WorldOptions options{.scanner = Calm(seconds(1))};
+  options.config.pass_on_failure = true;
+  options.config.unscanned_header_name = "X-Unscanned";
+  options.config.unscanned_header_value = "yes";
+  Begin(options);
+  relay_->scanner().StopListening();
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  const std::string id = script.transactions[0].queue_id;
+  for (const char* name :
+       {"X-Spam-Flag", "x-virus-scanned", "x-spam-FLAG", "X-Spam", "x-unscanned", "X-Spam-Score"}) {
+    script.transactions[0].headers.push_back({name, " NO"});
+  }
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+  std::string edits;
+  for (const auto& edit : First(server).edits) {
+    edits += std::to_string(edit.index) + " " + edit.name + ":" + edit.value + "\n";
+  }
+  EXPECT_EQ(edits,
+            "1 x-virus-scanned:\n1 x-unscanned:\n1 X-Spam-Score:\n2 x-spam-FLAG:\n1 X-Spam-Flag:\n"
+            "0 X-Unscanned: yes\n");
+  LedgerEntry& entry = relay_->ledger()[id];
+  entry.reply_left = true;
+  entry.verdict = ampdp::Verdict::kContinue;
+  relay_->set_edit_marker_checked(false);
+}
+
 TEST_F(RelayLimitsTest, OverloadIsNotPassedOnFailure) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(60))};
   options.config.pass_on_failure = true;
