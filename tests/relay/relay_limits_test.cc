@@ -142,6 +142,26 @@ TEST_F(RelayLimitsTest, MessageThatLeavesNoRoomForEditsIsNotPassedOnFailure) {
   EXPECT_EQ(relay_->Sum(Count::kRefusedPassing), 1U);
 }
 
+TEST_F(RelayLimitsTest, DeletionsBeyondAllMeasureAreAnAnswerNotTheEndOfTheSession) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+  options.scanner.deletes = "X-A";
+  Begin(options);
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  script.transactions[0].headers.assign(320'000, {"X-A", " "});
+  std::string& content = relay_->ledger()[script.transactions[0].queue_id].content;
+  content.clear();
+  for (int i = 0; i < 320'000; ++i)
+    content += "X-A: \n";
+  content += "\n";
+  script.transactions[0].body.clear();
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(relay_->scanner().requests(), 1U);
+  EXPECT_FALSE(server.lost());
+  EXPECT_EQ(First(server).reply_text, "552 5.3.4 Message header is too large");
+  relay_->set_rejects_by_us(true);
+}
+
 // However short of memory: a rejection for good would be a lost message.
 TEST_F(RelayLimitsTest, MemoryThatIsShortIsNeverARejection) {
   for (std::size_t kib = 1; kib <= 48; ++kib) {

@@ -141,7 +141,11 @@ class SimScanner::Connection final : public engine::SocketEvents {
     }
     const ampdp::Edit edit{
         .kind = ampdp::EditKind::kInsHeader, .index = 0, .name = "X-Scan", .value = queue_id_};
-    const std::vector<ampdp::Edit> edits(1 + plan.more_edits, edit);
+    std::vector<ampdp::Edit> edits(1 + plan.more_edits, edit);
+    if (!plan.deletes.empty()) {
+      edits.push_back(
+          {.kind = ampdp::EditKind::kDelHeader, .index = 1, .name = plan.deletes, .value = {}});
+    }
     if (reply.verdict == ampdp::Verdict::kContinue) reply.edits = edits;
     reply_.resize(ampdp::ReplyBytes(reply));
     ampdp::WriteReply(reply, reply_);

@@ -42,6 +42,7 @@ struct ScannerPlan {
   sim::PerMillion late_read = 0;                      // reads only after its delay
   sim::PerMillion leaves_parts = 200'000;
   std::size_t more_edits = 0;      // added to each continue: header insertions
+  std::string deletes{};           // ... and a deletion of this field
   sim::PerMillion keeps_link = 0;  // hard link of email.txt outside the slot
   sim::PerMillion keeps_open = 0;  // holds email.txt open beyond its reply, and reads it again
 };
