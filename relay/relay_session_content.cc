@@ -102,13 +102,16 @@ bool RelaySession::TakeSlot(Refusal* refusal) noexcept {
   message.slot = shard_.TakeSlot(refusal);
   if (message.slot == nullptr) return false;
   message.slot_name = message.slot->name();
+  message.state = MessageState::kContent;
   return true;
 }
 
 // False: the message has been refused, its content is read and dropped.
 bool RelaySession::BeginContent() noexcept {
-  if (message_ == nullptr || message_->sticky) return false;
+  if (message_ == nullptr) return false;
   Message& message = *message_;
+  message.state = MessageState::kContent;  // of a refused one, too: its end has to be answered
+  if (message.sticky) return false;
   if (message.slot == nullptr) {
     Refusal refusal;
     if (!TakeSlot(&refusal)) {
@@ -116,7 +119,6 @@ bool RelaySession::BeginContent() noexcept {
       return false;
     }
   }
-  message.state = MessageState::kContent;
   if (!writing_) {
     shard_.writer().Open(*message.slot, kMessageBytesMax);
     writing_ = true;

@@ -293,6 +293,25 @@ TEST_F(RelayProtocolTest, QueueIdOfTheReceivedFieldIsThatAtMail) {
   EXPECT_EQ(peer_->replies(), "Opic");
 }
 
+TEST_F(RelayProtocolTest, ShutdownWaitsForTheAnswerToARefusedMessage) {
+  Play(
+      {std::string(kOfferVersion6), "M<a@b>\0"s, "R<c@d>\0"s, "LSubject\0 x\0"s, "N", "LX\0 x\0"s});
+  relay_.shard(0).Stop(relay_.world().now() + seconds(7));
+  Wait(seconds(1));
+  Play({"Bbody\r\n", "E"});
+  EXPECT_EQ(peer_->replies().substr(0, 12), "Oy(451 4.3.0");
+}
+
+TEST_F(RelayProtocolTest, ShutdownWaitsForAMessageWhoseDataWasAccepted) {
+  EnterMessage("Q1");
+  Play({std::string(kOfferVersion6), "DMi\0Q1\0"s, "M<a@b>\0"s, "R<c@d>\0"s, "T"});
+  relay_.shard(0).Stop(relay_.world().now() + seconds(7));
+  Wait(seconds(1));
+  Play({"LSubject\0 x\0"s, "N", "Bbody\r\n", "E"});
+  Wait(seconds(6));
+  EXPECT_EQ(peer_->replies(), "Ocpic");
+}
+
 TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
   RawPeer other(relay_.peer_loop(), relay_.milter_address());
   Wait(seconds(1));
