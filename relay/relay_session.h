@@ -111,6 +111,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void FailMessage(const Refusal& refusal, engine::SpoolFate fate) noexcept;
   void DropMessage(std::string_view why) noexcept;
   std::string_view MacroText(Macro macro) const noexcept;
+  std::uint16_t ClientPort() const noexcept;
 
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;

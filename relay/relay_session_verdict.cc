@@ -1,5 +1,6 @@
 // From end of message to the answer: request, scan, verdict or failure, summary line.
 #include <array>
+#include <charconv>
 #include <cstring>
 
 #include "ampdp/request_writer.h"
@@ -56,6 +57,15 @@ bool RelaySession::StartScan() noexcept {
   return true;
 }
 
+// The macro where CONNECT did not know; 0: nobody does.
+std::uint16_t RelaySession::ClientPort() const noexcept {
+  const std::string_view text = MacroText(Macro::kClientPort);
+  std::uint16_t port = 0;
+  if (client_port_ != 0 || text.empty()) return client_port_;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), port);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size() ? port : 0;
+}
+
 // A block with the whole request; empty, and why, when there is no room for one.
 engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexcept {
   Message& message = *message_;
@@ -85,7 +95,7 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
                               ? ampdp::DeliveryCare::kServer
                               : ampdp::DeliveryCare::kClient,
       .client_address = text_.Get(SessionText::Field::kAddress),
-      .client_port = client_port_,
+      .client_port = ClientPort(),
       .client_name = text_.Get(SessionText::Field::kHost),
       .helo_name = text_.Get(SessionText::Field::kHelo),
       .policy_bank = WritePolicyBanks({.daemon_name = daemon_name,

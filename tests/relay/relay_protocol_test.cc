@@ -312,6 +312,33 @@ TEST_F(RelayProtocolTest, ShutdownWaitsForAMessageWhoseDataWasAccepted) {
   EXPECT_EQ(peer_->replies(), "Ocpic");
 }
 
+TEST_F(RelayProtocolTest, ClientPortIsThatOfTheMacroWhereConnectHasNone) {
+  for (const std::string& port : {"40001"s, "0"s, "70000"s, "12x"s}) {
+    EnterMessage("Q" + port);
+    RawPeer peer(relay_.peer_loop(), relay_.milter_address());
+    Wait(seconds(1));
+    for (const std::string& packet : {std::string(kOfferVersion6),
+                                      "DC{client_port}\0"s + port + "\0"s,
+                                      "Chost\0004\0\000192.0.2.1\0"s,
+                                      "DMi\0Q"s + port + "\0"s,
+                                      "M\0"s,
+                                      "Rc@d\0"s,
+                                      "LSubject\0 x\0"s,
+                                      "N"s,
+                                      "Bbody\r\n"s,
+                                      "E"s}) {
+      peer.Send(packet);
+    }
+    Wait(seconds(6));
+    EXPECT_EQ(peer.replies(), "Opic") << port;
+    const std::string& request = relay_.scanner().last_request();
+    EXPECT_EQ(request.find("\nclient_port=40001\n") != std::string::npos, port == "40001");
+    EXPECT_EQ(request.find("client_port=") != std::string::npos, port == "40001");
+    EXPECT_NE(request.find("\nsender=%3c%3e\nrecipient=%3cc%40d%3e\n"), std::string::npos)
+        << request;
+  }
+}
+
 TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
   RawPeer other(relay_.peer_loop(), relay_.milter_address());
   Wait(seconds(1));

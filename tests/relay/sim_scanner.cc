@@ -47,6 +47,7 @@ class SimScanner::Connection final : public engine::SocketEvents {
 
   void TakeRequest() {
     has_request_ = true;
+    scanner_.last_request_ = text_;
     engine::BlockPool pool(16 * engine::kMiB);
     engine::Arena arena(pool, 8 * engine::kMiB);
     ampdp::ReceivedRequest request;

@@ -62,6 +62,8 @@ class SimScanner {
   std::size_t inside() const { return inside_; }
   std::size_t inside_most() const { return inside_most_; }
   std::size_t requests() const { return requests_; }
+  // As it came, the empty line included.
+  const std::string& last_request() const { return last_request_; }
   // Hard links kept outside, with what each must still hold: checked by the test at the end.
   const std::map<std::string, std::string>& evidence() const { return evidence_; }
 
@@ -84,6 +86,7 @@ class SimScanner {
   std::size_t inside_ = 0;
   std::size_t inside_most_ = 0;
   std::size_t requests_ = 0;
+  std::string last_request_;
 };
 
 }  // namespace relay_sim
