@@ -194,7 +194,7 @@ bool RelaySession::OnConnect(const milter::Event& event) noexcept {
                        event.client.family == milter::Family::kInet6;
   const std::string_view text = is_inet ? event.client.address : std::string_view();
   const std::size_t bytes = std::min(text.size(), address.size() - used);
-  std::memcpy(address.data() + used, text.data(), bytes);
+  text.copy(address.data() + used, bytes);  // no memcpy: without an address there is no pointer
   SetText(SessionText::Field::kHost, event.name);
   SetText(SessionText::Field::kHelo, {});
   SetText(SessionText::Field::kAddress, {address.data(), used + bytes});
