@@ -165,6 +165,31 @@ TEST_F(RelayScenarioTest, ScanTimeoutAnswersAndKeepsTheSlotUntilTheScannerIsDone
   EXPECT_EQ(relay_->scanner().inside_most(), 1U);
 }
 
+TEST_F(RelayScenarioTest, DrippingReplyIsReadWithinTheScanTimeout) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
+  options.scanner.drip_every = milliseconds(100);
+  Begin(options);
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kAccepted);
+}
+
+TEST_F(RelayScenarioTest, DrippingScannerIsCutOffByTheScanTimeout) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(1))};
+  options.scanner.drip_every = seconds(9);
+  options.config.scan_timeout = seconds(20);
+  Begin(options);
+  SimMailServer& server = PlayOne();
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kTempfailed);
+  EXPECT_LT(server.longest_answer(), seconds(22));
+  EXPECT_TRUE(First(server).edits.empty());
+  // It still has the message: both slots stay taken, but not for ever.
+  EXPECT_EQ(relay_->slots().free_slots(), 0);
+  relay_->world().Run(relay_->world().now() + seconds(500));
+  EXPECT_EQ(relay_->slots().free_slots(), 1);
+}
+
 TEST_F(RelayScenarioTest, OrphanLimitFreesTheSlotOfAHungScanner) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(1))};
   options.scanner.hang = 1'000'000;

@@ -81,6 +81,10 @@ class SimScanner::Connection final : public engine::SocketEvents {
   }
 
   void OnTime() {
+    if (answered_ && !reply_.empty() && Drips()) {
+      Write();
+      return;
+    }
     if (answered_) {
       LookAgain();
       return;
@@ -175,11 +179,14 @@ class SimScanner::Connection final : public engine::SocketEvents {
 
   void Write() {
     while (!closed_ && !reply_.empty()) {
-      const iovec piece{reply_.data(), reply_.size()};
+      const iovec piece{reply_.data(), Drips() ? 1 : reply_.size()};
       const engine::IoResult result = scanner_.loop_.Send(id_, {&piece, 1});
       if (!result.ok() && result.error != EAGAIN) return;
       reply_.erase(0, result.ok() ? static_cast<std::size_t>(result.value) : 0);
-      if (!reply_.empty()) return;
+      if (!reply_.empty()) {
+        if (Drips()) scanner_.loop_.Set(timer_, scanner_.loop_.now() + scanner_.plan_.drip_every);
+        return;
+      }
       if (sound_) {
         scanner_.ledger_[queue_id_].reply_left = true;
         scanner_.ledger_[queue_id_].verdict = verdict_;
@@ -187,6 +194,8 @@ class SimScanner::Connection final : public engine::SocketEvents {
     }
     if (closes_after_ && reply_.empty()) Close();
   }
+
+  bool Drips() const { return scanner_.plan_.drip_every.count() > 0; }
 
   void LeaveNow() {
     if (inside_) scanner_.Leave();

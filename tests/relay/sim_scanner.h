@@ -43,6 +43,7 @@ struct ScannerPlan {
   sim::PerMillion leaves_parts = 200'000;
   std::size_t more_edits = 0;      // added to each continue: header insertions
   std::string deletes{};           // ... and a deletion of this field
+  engine::Time drip_every{};       // above zero: one octet of the reply at a time
   sim::PerMillion keeps_link = 0;  // hard link of email.txt outside the slot
   sim::PerMillion keeps_open = 0;  // holds email.txt open beyond its reply, and reads it again
 };
