@@ -27,6 +27,11 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 7 == 0) options.faults.cut = 0;
   options.spool_reuse = seed % 6 != 0;
   options.scanner_backlog = seed % 4 == 0 ? 2 : 4096;
+  if (seed % 11 == 0) options.faults.disk_error = options.faults.disk_full = 30'000;
+  if (seed % 13 == 0) options.block_bytes_max = (64 + seed % 512) * engine::kKiB;
+  if (seed % 17 == 0) options.sessions_max = 10;
+  if (seed % 23 == 0) options.messages_max = 4;
+  if (seed % 19 == 0) options.scanner.drip_every = std::chrono::milliseconds(seed % 200);
   options.scanner.half_reply = 30'000;
   options.scanner.broken_reply = 30'000;
   options.scanner.hang = 20'000;
@@ -36,6 +41,17 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   options.config.scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
   options.config.scanner_wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
   return options;
+}
+
+// Now and then nobody gets a descriptor, for a moment.
+void PlanShortages(RelayWorld& relay) {
+  for (int i = 0; i < 10; ++i) {
+    const engine::Time at =
+        relay.world().random().Between(relay.world().now(), std::chrono::seconds(30));
+    relay.world().At(at, [&relay] { relay.world().set_out_of_descriptors(true); });
+    relay.world().At(at + std::chrono::milliseconds(300),
+                     [&relay] { relay.world().set_out_of_descriptors(false); });
+  }
 }
 
 using Sums = std::array<std::uint64_t, static_cast<std::size_t>(relay::Count::kEnd)>;
@@ -48,10 +64,18 @@ std::uint64_t RunSeed(std::uint64_t seed, std::string* broken, Sums* sums = null
         relay.world().random().Between(relay.world().now(), std::chrono::seconds(30));
     relay.ConnectAt(relay.AddRandomServer(mix), at);
   }
+  if (seed % 9 == 0) PlanShortages(relay);
+  const bool stops = seed % 8 == 0;
+  if (stops) {
+    const engine::Time at =
+        relay.world().random().Between(std::chrono::seconds(5), std::chrono::seconds(40));
+    relay.world().At(at, [&relay] { relay.StopShards(); });
+  }
   if (!relay.RunServers(std::chrono::hours(3))) *broken += "a session does not end\n";
   const std::uint64_t inside = relay.scanner().inside_most();
   const auto limit = static_cast<std::uint64_t>(RoughOptions(seed).scanner_slots);
-  if (relay.world().faults().cut == 0 && inside > limit)
+  // A shard that stops does not wait for its orphans.
+  if (!stops && relay.world().faults().cut == 0 && inside > limit)
     *broken += "more inside the scanner than -m allows\n";
   for (std::size_t i = 0; sums != nullptr && i < sums->size(); ++i) {
     (*sums)[i] += relay.Sum(static_cast<relay::Count>(i));

@@ -178,6 +178,15 @@ std::uint64_t RelayWorld::Sum(relay::Count count) const {
   return sum;
 }
 
+void RelayWorld::StopShards() {
+  if (std::exchange(stopped_, true)) return;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    loops_[i]->StopListening(listener_);
+    shards_[i]->Stop(world_.now() + std::chrono::seconds(7));
+  }
+  world_.streams().CloseListener(listener_);
+}
+
 std::vector<std::string> RelayWorld::Finish() {
   for (const auto& server : servers_)
     CheckServer(*server);
@@ -195,10 +204,7 @@ std::vector<std::string> RelayWorld::Finish() {
   // The disk may refuse at any time; removals get their second chance undisturbed.
   world_.faults() = sim::SimFaults();
   world_.Run(world_.now() + std::chrono::seconds(30));
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    loops_[i]->StopListening(listener_);
-    shards_[i]->Stop(world_.now() + std::chrono::seconds(7));
-  }
+  StopShards();
   const auto done = [this] {
     return std::all_of(shards_.begin(), shards_.end(), [](const auto& s) { return s->done(); });
   };

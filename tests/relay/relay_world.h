@@ -67,6 +67,8 @@ class RelayWorld {
   void ConnectAt(SimMailServer& server, engine::Time at);
   // Runs until all servers are done; false: not before `limit`.
   bool RunServers(engine::Time limit);
+  // SIGTERM, in the middle of whatever goes on: nobody connects any more, all shards stop.
+  void StopShards();
   // Waits for orphans, stops the shards, and answers what was broken; empty: nothing.
   std::vector<std::string> Finish();
 
@@ -113,6 +115,7 @@ class RelayWorld {
   std::uint64_t next_message_ = 0;
   bool edit_marker_checked_ = true;
   bool rejects_by_us_ = false;
+  bool stopped_ = false;
   bool finished_ = false;
 };
 
