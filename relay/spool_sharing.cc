@@ -50,7 +50,8 @@ absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
         ": run as amavisd's user (--user=USER), or with its group (--user=USER:GROUP)"));
   }
   sharing.send_tempdir = false;
-  sharing.directory_mode = 02750;
+  // The bit only where it is needed: hardened units forbid to set it.
+  if (inherits) sharing.directory_mode = 02750;
   sharing.file_mode = 0660;
   sharing.note =
       absl::StrCat("amavisd runs as another user (",

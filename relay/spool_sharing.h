@@ -2,7 +2,7 @@
 //
 //   scanner socket          tempdir in the request   directories   email.txt
 //   ours, root's, unknown   sent                     0750          0640
-//   another user's          left out                 2750          0660, in the scanner's group
+//   another user's          left out                 0750 (2750)   0660, in the scanner's group
 //
 // As another user amavisd could not unpack into our directory, and we could not remove what it made
 // there; so it is told the file alone and makes a directory of its own. It hard-links email.txt

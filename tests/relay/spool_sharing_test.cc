@@ -62,7 +62,7 @@ TEST_F(SpoolSharingTest, OtherUserOfTheDirectorysGroupIsToldTheFileAlone) {
   ASSERT_TRUE(sharing.ok()) << sharing.status();
   EXPECT_FALSE(sharing->send_tempdir);
   EXPECT_EQ(sharing->file_mode, 0660U);
-  EXPECT_EQ(sharing->directory_mode, 02750U);
+  EXPECT_EQ(sharing->directory_mode, 0750U);
   EXPECT_NE(sharing->note.find("$TEMPBASE"), std::string::npos);
 }
 
