@@ -163,6 +163,11 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
     FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
     return;
   }
+  if (event.name.find_first_of("\r\n") != std::string_view::npos) {
+    // Written as it is, it could end the header, and amavisd would see another message.
+    FailMessage(InternalRefusal("header name"), SpoolFate::kUnread);
+    return;
+  }
   message_->header_bytes += static_cast<std::uint32_t>(bytes);
   if (!message_->AddHeaderName(event.name)) {
     FailMessage(message_->NoRoomRefusal(milter::kPayloadMaxBytes, HeaderTooLargeRefusal()),

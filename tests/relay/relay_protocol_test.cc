@@ -250,6 +250,18 @@ TEST_F(RelayProtocolTest, ClientPortIsThatOfTheMacroWhereConnectHasNone) {
   }
 }
 
+TEST_F(RelayProtocolTest, LineFeedInAHeaderNameFailsTheMessage) {
+  Play({std::string(kOfferVersion6),
+        "M<a@b>\0"s,
+        "R<c@d>\0"s,
+        "LX\n\nY\0 x\0"s,
+        "N",
+        "Bbody\r\n",
+        "E"});
+  EXPECT_EQ(peer_->replies().substr(0, 12), "Oy(451 4.3.0");
+  EXPECT_EQ(relay_.scanner().requests(), 0U);
+}
+
 TEST_F(RelayProtocolTest, BrokenProtocolClosesThatConnectionAlone) {
   RawPeer other(relay_.peer_loop(), relay_.milter_address());
   Wait(seconds(1));
