@@ -190,6 +190,7 @@ void RelayWorld::StopShards() {
 std::vector<std::string> RelayWorld::Finish() {
   for (const auto& server : servers_)
     CheckServer(*server);
+  if (passed_ > Sum(relay::Count::kPassedUnscanned)) world_.Broken("unscanned, and not counted");
   // Orphans end by themselves, within orphan_limit.
   const auto scans = [this] {
     return std::all_of(
@@ -241,6 +242,25 @@ void RelayWorld::CheckServer(const SimMailServer& server) {
   }
 }
 
+void RelayWorld::CheckAccepted(const milter::TransactionResult& result, const std::string& id) {
+  const LedgerEntry& entry = ledger_[id];
+  const relay::Config& config = options_.config;
+  const bool may_pass =
+      config.pass_on_failure &&
+      (config.delivery_care_of == relay::DeliveryCareOf::kClient || entry.requests == 0);
+  if (may_pass && result.edits.empty()) {
+    ++passed_;
+    return;
+  }
+  if (!entry.reply_left || entry.verdict != ampdp::Verdict::kContinue) {
+    world_.Broken(id + " was accepted without the scanner's word");
+  }
+  if (!edit_marker_checked_) return;
+  if (result.edits.size() != 1 || result.edits[0].value.find(id) == std::string::npos) {
+    world_.Broken(id + " was accepted without its edits, or with another's");
+  }
+}
+
 void RelayWorld::CheckResult(const milter::Transaction& transaction,
                              const milter::TransactionResult& result,
                              bool ended) {
@@ -253,15 +273,7 @@ void RelayWorld::CheckResult(const milter::Transaction& transaction,
       if (ended && transaction.stop.how == milter::StopHow::kPlayOn)
         world_.Broken(id + " was never answered");
       break;
-    case milter::Outcome::kAccepted:
-      if (!entry.reply_left || entry.verdict != ampdp::Verdict::kContinue) {
-        world_.Broken(id + " was accepted without the scanner's word");
-      }
-      if (!edit_marker_checked_) break;
-      if (result.edits.size() != 1 || result.edits[0].value.find(id) == std::string::npos) {
-        world_.Broken(id + " was accepted without its edits, or with another's");
-      }
-      break;
+    case milter::Outcome::kAccepted: CheckAccepted(result, id); break;
     case milter::Outcome::kRejected:
       if (rejects_by_us_) break;
       if (!entry.reply_left || entry.verdict != ampdp::Verdict::kReject || !at_end ||

@@ -6,9 +6,10 @@
 //                     --------------'
 //
 // Invariants (checked by Finish()): every message that a mail server finished was answered exactly
-// once, and the answer is the scanner's whole reply or a temporary failure; no edit without a whole
-// reply; the scanner never saw another message's content; no slot is leaked or shared; after Stop()
-// nothing is left in the spool.
+// once, and the answer is the scanner's whole reply or a temporary failure (under -P also a counted
+// pass; with -D server only of what the scanner never had); no edit without a whole reply; the
+// scanner never saw another message's content; no slot is leaked or shared; after Stop() nothing is
+// left in the spool.
 #ifndef MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 #define MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 
@@ -88,6 +89,7 @@ class RelayWorld {
 
  private:
   void CheckServer(const SimMailServer& server);
+  void CheckAccepted(const milter::TransactionResult& result, const std::string& id);
   void CheckResult(const milter::Transaction& transaction,
                    const milter::TransactionResult& result,
                    bool ended);
@@ -113,6 +115,7 @@ class RelayWorld {
   std::vector<std::unique_ptr<SimMailServer>> servers_;
   int listener_ = -1;
   std::uint64_t next_message_ = 0;
+  std::uint64_t passed_ = 0;  // accepted without the scanner's word, under -P
   bool edit_marker_checked_ = true;
   bool rejects_by_us_ = false;
   bool stopped_ = false;
