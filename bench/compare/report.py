@@ -96,7 +96,7 @@ def add_up(counts):
 
 
 def print_all(about, scenarios, table, calls):
-    print(f"\n{about['command']}\n{about['date']}, commit {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
+    print(f"\n{about['command']}\n{about['date']}, repository at {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
           f"{about['cores']} cores\namavisd-milter {about['incumbent']}; daemon on core {about['daemon_cpu']}, "
           f"player and scanner on core {about['load_cpu']}; {about['disk']}; replies of "
           f"{about['reply_bytes']} octets")
