@@ -16,6 +16,7 @@ enum class Count : std::uint8_t {
   kSessionsRefused,  // over the limit: 421 or closed
   kSessionsBroken,   // milter protocol broken by the peer
   kSessionsTimedOut,
+  kAcceptPauses,  // out of descriptors
   kMessagesBegun,
   kMessagesEnded,     // with or without an answer
   kMessagesAborted,   // by the mail server, before an answer
@@ -46,14 +47,14 @@ enum class Count : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::kEnd)> kCountNames = {
-    "sessions_begun",     "sessions_ended",     "sessions_refused",      "sessions_broken",
-    "sessions_timed_out", "messages_begun",     "messages_ended",        "messages_aborted",
-    "answered_continue",  "answered_accept",    "answered_reject",       "answered_discard",
-    "answered_tempfail",  "passed_unscanned",   "refused_unreachable",   "refused_scan_failed",
-    "refused_overload",   "refused_passing",    "refused_message_limit", "refused_at_data",
-    "scans_begun",        "scans_ended",        "scanner_busy",          "scanner_errors",
-    "broken_replies",     "unknown_attributes", "edits_dropped",         "orphans_begun",
-    "orphans_replied",    "orphans_expired",    "orphans_ended"};
+    "sessions_begun",      "sessions_ended",    "sessions_refused",   "sessions_broken",
+    "sessions_timed_out",  "accept_pauses",     "messages_begun",     "messages_ended",
+    "messages_aborted",    "answered_continue", "answered_accept",    "answered_reject",
+    "answered_discard",    "answered_tempfail", "passed_unscanned",   "refused_unreachable",
+    "refused_scan_failed", "refused_overload",  "refused_passing",    "refused_message_limit",
+    "refused_at_data",     "scans_begun",       "scans_ended",        "scanner_busy",
+    "scanner_errors",      "broken_replies",    "unknown_attributes", "edits_dropped",
+    "orphans_begun",       "orphans_replied",   "orphans_expired",    "orphans_ended"};
 
 using ShardCounters = engine::Counters<Count>;
 

@@ -47,7 +47,8 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       jobs_(parts.settings.messages_max + kLeavingJobs),
       scanner_errors_(kWarningsPerInterval, kWarningInterval),
       broken_replies_(kWarningsPerInterval, kWarningInterval),
-      refused_sessions_(kWarningsPerInterval, kWarningInterval) {
+      refused_sessions_(kWarningsPerInterval, kWarningInterval),
+      accept_warnings_(kWarningsPerInterval, kWarningInterval) {
   tick_.app = this;
   tick_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<AppTimer&>(t).app->OnTick(now);
@@ -194,7 +195,21 @@ void ShardApp::NoteBrokenReply(std::string_view what) noexcept {
             .Field("suppressed", *suppressed));
 }
 
+void ShardApp::NoteAcceptPauses() noexcept {
+  const std::uint64_t pauses = parts_.loop.accept_pauses();
+  if (pauses == accept_pauses_) return;
+  counters_.Add(Count::kAcceptPauses, static_cast<std::int64_t>(pauses - accept_pauses_));
+  accept_pauses_ = pauses;
+  if (const auto suppressed = accept_warnings_.Admit(parts_.loop.now())) {
+    Write(engine::Level::kWarning,
+          Line("out of descriptors: accepting paused")
+              .Field("suppressed", *suppressed)
+              .Field("next", "sessions go on; raise the limit of open files"));
+  }
+}
+
 void ShardApp::OnTick(Time now) noexcept {
+  NoteAcceptPauses();
   if (stopping_) {
     EndWhenIdle(now);
     if (done_) return;

@@ -138,6 +138,7 @@ class ShardApp {
     void OnGone(engine::SocketId, int) noexcept override {}
   };
 
+  void NoteAcceptPauses() noexcept;
   void OnTick(engine::Time now) noexcept;
   void EndWhenIdle(engine::Time now) noexcept;
   void CloseEverything() noexcept;
@@ -155,6 +156,8 @@ class ShardApp {
   engine::LogLimiter scanner_errors_;
   engine::LogLimiter broken_replies_;
   engine::LogLimiter refused_sessions_;
+  engine::LogLimiter accept_warnings_;
+  std::uint64_t accept_pauses_ = 0;
   engine::Time stop_deadline_{};
   bool stopping_ = false;
   bool done_ = false;

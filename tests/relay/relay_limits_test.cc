@@ -286,6 +286,22 @@ TEST_F(RelayLimitsTest, SessionsThatAreRefusedHaveALimitOfTheirOwn) {
     server->Drop();
 }
 
+TEST_F(RelayLimitsTest, WantOfDescriptorsPausesAcceptingAlone) {
+  WorldOptions options{.shards = 1, .scanner = Calm(seconds(30))};
+  options.faults.accept_delay_max = seconds(1);
+  Begin(options);
+  SimMailServer& first = PlayOne(seconds(2));
+  SimMailServer& second = PlayOne(seconds(7));
+  // Connected, and nobody could accept it for three seconds.
+  relay_->world().Run(seconds(7));
+  relay_->world().set_out_of_descriptors(true);
+  relay_->world().At(seconds(10), [this] { relay_->world().set_out_of_descriptors(false); });
+  RunAll();
+  EXPECT_EQ(First(first).outcome, Outcome::kAccepted);
+  EXPECT_EQ(First(second).outcome, Outcome::kAccepted);
+  EXPECT_GT(relay_->Sum(Count::kAcceptPauses), 0U);
+}
+
 TEST_F(RelayLimitsTest, NothingOfAMessageIsLeftAfterTenSeconds) {
   Begin({.shards = 1, .scanner = Calm(seconds(1))});
   PlayOne();

@@ -205,8 +205,8 @@ TEST_F(RelayProtocolTest, QueueIdOfTheReceivedFieldIsThatAtMail) {
 }
 
 TEST_F(RelayProtocolTest, ShutdownWaitsForTheAnswerToARefusedMessage) {
-  Play(
-      {std::string(kOfferVersion6), "M<a@b>\0"s, "R<c@d>\0"s, "LSubject\0 x\0"s, "N", "LX\0 x\0"s});
+  // Without a recipient it has no slot, and is refused where it ends.
+  Play({std::string(kOfferVersion6), "M<a@b>\0"s, "LSubject\0 x\0"s, "N"});
   relay_.shard(0).Stop(relay_.world().now() + seconds(7));
   Wait(seconds(1));
   Play({"Bbody\r\n", "E"});

@@ -114,6 +114,7 @@ TEST(RelaySimTest, SeedsReachEveryPath) {
     switch (static_cast<relay::Count>(i)) {
       case relay::Count::kSessionsRefused:  // limits: relay_scenario_test
       case relay::Count::kSessionsTimedOut:
+      case relay::Count::kAcceptPauses:  // relay_limits_test
       case relay::Count::kRefusedAtData:
       case relay::Count::kSessionsBroken:       // the peers speak the protocol well
       case relay::Count::kAnsweredAccept:       // amavisd never says it
