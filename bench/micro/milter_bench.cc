@@ -68,6 +68,20 @@ void BM_PacketReader_BodyChunk(benchmark::State& state) {
 }
 BENCHMARK(BM_PacketReader_BodyChunk)->ArgName("bytes")->Arg(65535);
 
+void Play(milter::FilterSession& filter, engine::Bytes rest, std::size_t chunk) {
+  while (!rest.empty()) {
+    const std::size_t take = chunk == 0 ? rest.size() : std::min(chunk, rest.size());
+    filter.Feed(rest.first(take));
+    rest = rest.subspan(take);
+    milter::Event event;
+    do {
+      event = filter.Next();
+      benchmark::DoNotOptimize(event);
+      if (filter.awaits_verdict()) filter.VerdictSent();
+    } while (event.kind != milter::EventKind::kNeedMore);
+  }
+}
+
 // The whole session: states, commands decoded, events. `chunk`: octets per receive, 0: as recorded.
 void BM_FilterSession_Session(benchmark::State& state) {
   bench::RecordedSession session = bench::RecordSession(static_cast<std::size_t>(state.range(0)));
@@ -77,20 +91,8 @@ void BM_FilterSession_Session(benchmark::State& state) {
   bench::NoAllocations none(state);
   for (auto _ : state) {
     milter::FilterSession filter(options, pool);
-    for (std::string& flight : session.flights) {
-      engine::Bytes rest = BytesOf(flight);
-      while (!rest.empty()) {
-        const std::size_t take = chunk == 0 ? rest.size() : std::min(chunk, rest.size());
-        filter.Feed(rest.first(take));
-        rest = rest.subspan(take);
-        milter::Event event;
-        do {
-          event = filter.Next();
-          benchmark::DoNotOptimize(event);
-          if (filter.awaits_verdict()) filter.VerdictSent();
-        } while (event.kind != milter::EventKind::kNeedMore);
-      }
-    }
+    for (std::string& flight : session.flights)
+      Play(filter, BytesOf(flight), chunk);
   }
   none.Finish();
   state.counters["packets"] = session.packets;
@@ -105,7 +107,7 @@ BENCHMARK(BM_FilterSession_Session)
 
 // What a clean message with amavisd's five header fields is answered.
 void BM_ReplyWriter_Edits(benchmark::State& state) {
-  std::array<std::byte, 4096> to;
+  std::array<std::byte, 4096> to{};
   bench::NoAllocations none(state);
   for (auto _ : state) {
     milter::ReplyWriter writer(to, true);
