@@ -42,6 +42,8 @@ struct HeaderName {
 enum class MessageState : std::uint8_t { kEnvelope, kContent, kScanning };
 
 struct Message {
+  // Deleting one of many fields of a name costs a mail server the square of their number.
+  static constexpr std::uint32_t kHeaderFieldsMax = 20'000;
   static constexpr std::size_t kArenaBytesMax = 32 * engine::kMiB;
 
   explicit Message(engine::BlockPool& pool) noexcept : arena(pool, kArenaBytesMax) {}
@@ -85,6 +87,7 @@ struct Message {
   std::uint64_t wire_bytes = 0;   // header and body as the mail server sent them
   std::uint32_t recipient_count = 0;
   std::uint32_t header_bytes = 0;
+  std::uint32_t header_fields = 0;
   MessageState state = MessageState::kEnvelope;
   bool mail_seen = false;      // false: only its macros have come
   bool content_begun = false;  // the synthesized Received is in the spool

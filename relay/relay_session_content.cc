@@ -159,7 +159,8 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
   if (!BeginContent()) return;
   const std::size_t bytes = event.name.size() + event.value.size() + 3;
   message_->wire_bytes += bytes;
-  if (bytes > shard_.config().header_bytes_max - message_->header_bytes) {
+  if (bytes > shard_.config().header_bytes_max - message_->header_bytes ||
+      message_->header_fields == Message::kHeaderFieldsMax) {
     FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
     return;
   }
@@ -169,6 +170,7 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
     return;
   }
   message_->header_bytes += static_cast<std::uint32_t>(bytes);
+  ++message_->header_fields;
   if (!message_->AddHeaderName(event.name)) {
     FailMessage(message_->NoRoomRefusal(milter::kPayloadMaxBytes, HeaderTooLargeRefusal()),
                 SpoolFate::kUnread);

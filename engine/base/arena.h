@@ -48,7 +48,7 @@ class Arena {
   std::string_view Copy(std::string_view text) noexcept {
     std::byte* at = Allocate(std::max<std::size_t>(text.size(), 1));
     if (at == nullptr) return {};
-    std::memcpy(at, text.data(), text.size());
+    if (!text.empty()) std::memcpy(at, text.data(), text.size());
     return {reinterpret_cast<const char*>(at), text.size()};
   }
 

@@ -144,14 +144,16 @@ TEST_F(RelayLimitsTest, MessageThatLeavesNoRoomForEditsIsNotPassedOnFailure) {
 
 TEST_F(RelayLimitsTest, DeletionsBeyondAllMeasureAreAnAnswerNotTheEndOfTheSession) {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.scanner.deletes = "X-A";
+  // As much as both limits of a header allow: a deletion takes a few octets more than its field.
+  const std::string name = "X-" + std::string(203, 'a');
+  options.scanner.deletes = name;
   Begin(options);
   milter::MtaScript script = relay_->MakeScript(kOne);
-  script.transactions[0].headers.assign(320'000, {"X-A", " "});
+  script.transactions[0].headers.assign(relay::Message::kHeaderFieldsMax, {name, " "});
   std::string& content = relay_->ledger()[script.transactions[0].queue_id].content;
   content.clear();
-  for (int i = 0; i < 320'000; ++i)
-    content += "X-A: \n";
+  for (std::uint32_t i = 0; i < relay::Message::kHeaderFieldsMax; ++i)
+    content += name + ": \n";
   content += "\n";
   script.transactions[0].body.clear();
   SimMailServer& server = Play(std::move(script));
@@ -284,6 +286,18 @@ TEST_F(RelayLimitsTest, SessionsThatAreRefusedHaveALimitOfTheirOwn) {
   EXPECT_EQ(relay_->Sum(Count::kSessionsRefused), 200U);
   for (const auto& server : relay_->servers())
     server->Drop();
+}
+
+TEST_F(RelayLimitsTest, HeaderOfVeryManyFieldsIsRefused) {
+  Begin({.shards = 1, .scanner = Calm(seconds(1))});
+  milter::MtaScript script = relay_->MakeScript(kOne);
+  auto& headers = script.transactions[0].headers;
+  headers.resize(relay::Message::kHeaderFieldsMax + 1, {"X", " y"});
+  SimMailServer& server = Play(std::move(script));
+  RunAll();
+  EXPECT_EQ(First(server).outcome, Outcome::kRejected);
+  EXPECT_EQ(First(server).reply_text, "552 5.3.4 Message header is too large");
+  relay_->set_rejects_by_us(true);
 }
 
 TEST_F(RelayLimitsTest, WantOfDescriptorsPausesAcceptingAlone) {

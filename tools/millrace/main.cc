@@ -84,7 +84,10 @@ int Serve(relay::Config& config, relay::Startup& startup) {
     roots.push_back(instance->ShardRoot(i));
   relay::Daemon daemon(settings, startup.limits(), std::move(roots), log);
   const absl::Status started = daemon.Start(startup.listener().fd());
-  if (!started.ok()) return Fail(config.program_name, started);
+  if (!started.ok()) {
+    [[maybe_unused]] const absl::Status removed = instance->Remove();  // else the next start does
+    return Fail(config.program_name, started);
+  }
   startup.Ready();
   daemon.Run();
   startup.Stopping();
