@@ -1,6 +1,6 @@
 // The whole relay under seeded faults: whatever strikes, the invariants of RelayWorld hold.
 //
-// MILLRACE_SIM_SEEDS: how many seeds (default 200); MILLRACE_SIM_SEED: that one alone, to repeat a
+// MILLRACE_SIM_SEEDS: how many seeds (default 300); MILLRACE_SIM_SEED: that one alone, to repeat a
 // failure.
 #include <array>
 #include <cstdlib>
@@ -95,7 +95,7 @@ std::uint64_t RunSeed(std::uint64_t seed, std::string* broken, Sums* sums = null
 TEST(RelaySimTest, InvariantsHoldUnderFaults) {
   const std::uint64_t only = FromEnvironment("MILLRACE_SIM_SEED", 0);
   const std::uint64_t first = only != 0 ? only : 1;
-  const std::uint64_t count = only != 0 ? 1 : FromEnvironment("MILLRACE_SIM_SEEDS", 200);
+  const std::uint64_t count = only != 0 ? 1 : FromEnvironment("MILLRACE_SIM_SEEDS", 300);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     std::string broken;
     RunSeed(seed, &broken);
