@@ -1,43 +1,14 @@
 // Walks over the attributes once for the length and once for the bytes, by the same code.
 #include "ampdp/reply_writer.h"
 
-#include <algorithm>
-#include <charconv>
 #include <string_view>
 
 #include "ampdp/attribute.h"
+#include "ampdp/sink.h"
 #include "engine/base/check.h"
 
 namespace ampdp {
 namespace {
-
-class Counter {
- public:
-  void Raw(std::string_view text) noexcept { bytes_ += text.size(); }
-  void Field(std::string_view text) noexcept { bytes_ += EncodedBytes(text, Coding::kServer); }
-  std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::size_t bytes_ = 0;
-};
-
-class Writer {
- public:
-  explicit Writer(char* to) noexcept : to_(to) {}
-  void Raw(std::string_view text) noexcept { to_ = std::copy(text.begin(), text.end(), to_); }
-  void Field(std::string_view text) noexcept { to_ = Encode(text, Coding::kServer, to_); }
-  const char* end() const noexcept { return to_; }
-
- private:
-  char* to_;
-};
-
-template <typename Sink>
-void Number(Sink& sink, std::uint32_t number) noexcept {
-  char digits[10] = {};
-  const char* end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
-  sink.Raw({digits, static_cast<std::size_t>(end - digits)});
-}
 
 // The sysexits number that amavisd sends beside each verdict.
 std::uint32_t ExitCode(Verdict verdict) noexcept {
@@ -58,21 +29,21 @@ void WriteEdit(Sink& sink, const Edit& edit) noexcept {
   switch (edit.kind) {
     case EditKind::kDelRcpt:
     case EditKind::kAddRcpt:
-    case EditKind::kQuarantine: sink.Field(edit.value); break;
+    case EditKind::kQuarantine: sink.Encoded(edit.value); break;
     case EditKind::kDelHeader:
-      Number(sink, edit.index);
+      sink.Raw(Decimal(edit.index).text());
       sink.Raw(" ");
-      sink.Field(edit.name);
+      sink.Encoded(edit.name);
       break;
     case EditKind::kChgHeader:
     case EditKind::kInsHeader:
-      Number(sink, edit.index);
+      sink.Raw(Decimal(edit.index).text());
       sink.Raw(" ");
       [[fallthrough]];
     case EditKind::kAddHeader:
-      sink.Field(edit.name);
+      sink.Encoded(edit.name);
       sink.Raw(" ");
-      sink.Field(edit.value);
+      sink.Encoded(edit.value);
       break;
   }
   sink.Raw("\r\n");
@@ -82,21 +53,21 @@ template <typename Sink>
 void Walk(const Reply& reply, Sink& sink) noexcept {
   if (reply.version_server != 0) {
     sink.Raw("version_server=");
-    Number(sink, reply.version_server);
+    sink.Raw(Decimal(reply.version_server).text());
     sink.Raw("\r\n");
   }
   if (!reply.log_id.empty()) {
     sink.Raw("log_id=");
-    sink.Field(reply.log_id);
+    sink.Encoded(reply.log_id);
     sink.Raw("\r\n");
   }
   if (reply.setreply.present) {
     sink.Raw("setreply=");
-    Number(sink, reply.setreply.code);
+    sink.Raw(Decimal(reply.setreply.code).text());
     sink.Raw(" ");
-    sink.Field(reply.setreply.enhanced);
+    sink.Encoded(reply.setreply.enhanced);
     sink.Raw(" ");
-    sink.Field(reply.setreply.text);
+    sink.Encoded(reply.setreply.text);
     sink.Raw("\r\n");
   }
   for (const Edit& edit : reply.edits)
@@ -104,21 +75,21 @@ void Walk(const Reply& reply, Sink& sink) noexcept {
   sink.Raw("return_value=");
   sink.Raw(VerdictText(reply.verdict));
   sink.Raw("\r\nexit_code=");
-  Number(sink, ExitCode(reply.verdict));
+  sink.Raw(Decimal(ExitCode(reply.verdict)).text());
   sink.Raw("\r\n\r\n");
 }
 
 }  // namespace
 
 std::size_t ReplyBytes(const Reply& reply) noexcept {
-  Counter counter;
+  CountingSink<Coding::kServer> counter;
   Walk(reply, counter);
   return counter.bytes();
 }
 
 std::size_t WriteReply(const Reply& reply, std::span<char> to) noexcept {
   ENGINE_CHECK(to.size() >= ReplyBytes(reply));
-  Writer writer(to.data());
+  WritingSink<Coding::kServer> writer(to.data());
   Walk(reply, writer);
   return static_cast<std::size_t>(writer.end() - to.data());
 }

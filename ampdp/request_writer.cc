@@ -1,35 +1,12 @@
 // Walks over the attributes once for the length and once for the bytes, by the same code.
 #include "ampdp/request_writer.h"
 
-#include <algorithm>
-#include <charconv>
-
 #include "ampdp/attribute.h"
+#include "ampdp/sink.h"
 #include "engine/base/check.h"
 
 namespace ampdp {
 namespace {
-
-class Counter {
- public:
-  void Raw(std::string_view text) noexcept { bytes_ += text.size(); }
-  void Encoded(std::string_view text) noexcept { bytes_ += EncodedBytes(text, Coding::kClient); }
-  std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  std::size_t bytes_ = 0;
-};
-
-class Writer {
- public:
-  explicit Writer(char* to) noexcept : to_(to) {}
-  void Raw(std::string_view text) noexcept { to_ = std::copy(text.begin(), text.end(), to_); }
-  void Encoded(std::string_view text) noexcept { to_ = Encode(text, Coding::kClient, to_); }
-  const char* end() const noexcept { return to_; }
-
- private:
-  char* to_;
-};
 
 template <typename Sink>
 void Always(Sink& sink, std::string_view name_equals, std::string_view value) noexcept {
@@ -52,21 +29,6 @@ void Address(Sink& sink, std::string_view name_equals, std::string_view address)
   if (!bracketed) sink.Encoded(">");
   sink.Raw("\n");
 }
-
-// A number of up to ten digits in decimal; lives as long as the object.
-class Decimal {
- public:
-  explicit Decimal(std::uint32_t number) noexcept {
-    end_ = std::to_chars(digits_, digits_ + sizeof(digits_), number).ptr;
-  }
-  std::string_view text() const noexcept {
-    return {digits_, static_cast<std::size_t>(end_ - digits_)};
-  }
-
- private:
-  char digits_[10] = {};
-  char* end_;
-};
 
 template <typename Sink>
 void Walk(const Request& request, Sink& sink) noexcept {
@@ -94,14 +56,14 @@ void Walk(const Request& request, Sink& sink) noexcept {
 }  // namespace
 
 std::size_t RequestBytes(const Request& request) noexcept {
-  Counter counter;
+  CountingSink<Coding::kClient> counter;
   Walk(request, counter);
   return counter.bytes();
 }
 
 std::size_t WriteRequest(const Request& request, std::span<char> to) noexcept {
   ENGINE_CHECK(to.size() >= RequestBytes(request));
-  Writer writer(to.data());
+  WritingSink<Coding::kClient> writer(to.data());
   Walk(request, writer);
   return static_cast<std::size_t>(writer.end() - to.data());
 }

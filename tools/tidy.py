@@ -67,7 +67,6 @@ ALLOWED = re.compile(r"// tidy: allowed, \w+")
 STATUS_OR_VALUE = (r"\.value\(\)", "ok() and operator*: value() aborts")
 ENGINE_WORDS = re.compile(r"milter|smtp|amavis|am\.pdp", re.IGNORECASE)
 LEFTOVERS = re.compile(r"\b(FIX" r"ME|TO" r"DO|XX" r"X)\b")
-MACHINE_PATHS = re.compile(r"/work/" r"(main|shared)\b|/tmp/" r"brief\b")
 MAIN = re.compile(r"^int main\(", re.MULTILINE)
 MAIN_FOLDERS = ("tools/", "bench/", "tests/")
 VAGUE_NAMES = re.compile(r"(^|_)(util|utils|common|helper|helpers|manager|misc|impl)(_|$)")
@@ -162,8 +161,6 @@ def check_banned(path, text):
 def check_leftovers(path, text):
     for match in LEFTOVERS.finditer(text):
         yield line_of(text, match.start()), f"{match.group()}: finish it, or put it on docs/roadmap.md"
-    for match in MACHINE_PATHS.finditer(text):
-        yield line_of(text, match.start()), f"{match.group()}: a path of one machine"
 
 
 def check_main(path, text):
