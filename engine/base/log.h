@@ -13,7 +13,6 @@
 #ifndef MILLRACE_ENGINE_BASE_LOG_H_
 #define MILLRACE_ENGINE_BASE_LOG_H_
 
-#include <array>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -23,6 +22,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/scratch.h"
 #include "engine/base/units.h"
 
 namespace engine {
@@ -80,7 +80,7 @@ class LogLine {
 
   std::size_t length_ = 0;
   bool cut_ = false;
-  std::array<char, kBytesMax> text_;  // deliberately not initialised: [0, length_) is
+  Scratch<char, kBytesMax> text_;  // [0, length_) is written
 };
 
 // Where lines go. Called by one thread at a time; may block.

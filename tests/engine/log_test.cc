@@ -159,9 +159,12 @@ TEST_F(LogTest, LosesNothingUncountedUnderManyThreads) {
   std::size_t arrived = 0;
   std::vector<long> last(kThreads, -1);
   for (const std::string& line : seen->Lines()) {
-    std::size_t thread = 0;
-    long i = 0;
-    if (std::sscanf(line.c_str(), "info event thread=%zu i=%ld", &thread, &i) != 2) continue;
+    const std::size_t thread_at = line.find("thread=");
+    const std::size_t i_at = line.find(" i=");
+    if (thread_at == std::string::npos || i_at == std::string::npos) continue;
+    const std::size_t thread = std::strtoul(line.c_str() + thread_at + 7, nullptr, 10);
+    const long i = std::strtol(line.c_str() + i_at + 3, nullptr, 10);
+    ASSERT_LT(thread, last.size());
     ++arrived;
     EXPECT_GT(i, last[thread]);  // each thread's lines keep their order
     last[thread] = i;
