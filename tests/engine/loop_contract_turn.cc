@@ -149,6 +149,7 @@ TEST_P(LoopContractTest, TakesMailFromOtherThreadsAndWakesForIt) {
   constexpr int kEach = 2000;
   std::vector<std::vector<int>> delivered(kThreads);
   std::vector<std::vector<Letter>> letters;
+  letters.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t)
     letters.emplace_back(kEach);
   std::vector<std::thread> threads;

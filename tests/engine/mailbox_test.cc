@@ -58,9 +58,11 @@ TEST(MpscQueueTest, KeepsEveryProducersOrderUnderThreads) {
   constexpr int kMailsEach = 5000;
   MpscQueue queue;
   std::vector<std::vector<Numbered>> mails;
+  mails.reserve(kProducers);
   for (int p = 0; p < kProducers; ++p)
     mails.emplace_back(kMailsEach);
   std::vector<std::thread> threads;
+  threads.reserve(kProducers);
   for (int p = 0; p < kProducers; ++p) {
     threads.emplace_back([&mails, &queue, p] {
       for (int i = 0; i < kMailsEach; ++i) {
@@ -142,6 +144,19 @@ void Hit(Mail& mail) noexcept {
   ball.to->Post(ball);
 }
 
+// A thread with a mailbox: sleeps while it is empty, until the game is over.
+void Play(Mailbox& mine, const std::atomic<bool>& over) {
+  while (!over.load()) {
+    if (mine.PrepareSleep()) {
+      pollfd poll_one{mine.wake_descriptor(), POLLIN, 0};
+      ::poll(&poll_one, 1, -1);
+      mine.Awake();
+      mine.DrainWake();
+    }
+    mine.Deliver();
+  }
+}
+
 TEST(MailboxTest, LosesNoWakeUp) {
   std::array<Mailbox, 2> boxes;
   std::atomic<bool> over{false};
@@ -156,18 +171,7 @@ TEST(MailboxTest, LosesNoWakeUp) {
   }
   std::array<std::thread, 2> threads;
   for (std::size_t i = 0; i < threads.size(); ++i) {
-    threads[i] = std::thread([&boxes, &over, i] {
-      Mailbox& mine = boxes[i];
-      while (!over.load()) {
-        if (mine.PrepareSleep()) {
-          pollfd poll_one{mine.wake_descriptor(), POLLIN, 0};
-          ::poll(&poll_one, 1, -1);
-          mine.Awake();
-          mine.DrainWake();
-        }
-        mine.Deliver();
-      }
-    });
+    threads[i] = std::thread([&boxes, &over, i] { Play(boxes[i], over); });
   }
   for (std::thread& thread : threads)
     thread.join();

@@ -91,9 +91,8 @@ void Refuse(unsigned error) {
   ENGINE_CHECK(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0);
 }
 
-// In a child: 0 if auto takes epoll and says `reason`, and uring is an error that says so too.
-[[noreturn]] void CheckRefused(unsigned error, std::string_view reason) {
-  Refuse(error);
+// Auto takes epoll and says `reason`, and uring is an error that says so too.
+bool RefusedRight(std::string_view reason) {
   const TempDir dir;
   const std::unique_ptr<PosixDisk> disk = DiskAt(dir);
   const LoopOptions options = {.disk = disk.get(), .sockets_max = 4};
@@ -105,6 +104,13 @@ void Refuse(unsigned error) {
                      (*automatic)->source_name() == std::string_view("epoll") && !forced.ok() &&
                      std::string(forced.status().message()).find("--io=epoll") != std::string::npos;
   if (!right) std::fprintf(stderr, "%s\n", chosen.text.c_str());
+  return right;
+}
+
+// In a child process.
+[[noreturn]] void CheckRefused(unsigned error, std::string_view reason) {
+  Refuse(error);
+  const bool right = RefusedRight(reason);  // its folder is gone before the exit
   std::fflush(stderr);
   std::_Exit(right ? 0 : 1);
 }
