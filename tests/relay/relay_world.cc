@@ -11,9 +11,19 @@ namespace {
 
 using engine::Time;
 
-class NullSink final : public engine::LogSink {
+// Keeps lines where a test wants to read them.
+class KeepingSink final : public engine::LogSink {
  public:
-  bool Emit(engine::Level, Time, std::string_view) noexcept override { return true; }
+  explicit KeepingSink(std::vector<std::string>* lines) : lines_(lines) {}
+  bool Emit(engine::Level level, Time, std::string_view line) noexcept override {
+    if (lines_ != nullptr) {
+      lines_->push_back(std::string(engine::LevelName(level)) + ": " + std::string(line));
+    }
+    return true;
+  }
+
+ private:
+  std::vector<std::string>* lines_;
 };
 
 std::int64_t FixedClock() noexcept {
@@ -53,7 +63,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     : world_(seed, options.faults),
       options_(options),
       slots_(options.scanner_slots),
-      log_(std::make_unique<NullSink>()),
+      log_(std::make_unique<KeepingSink>(options.keep_log ? &log_lines_ : nullptr)),
       milter_address_(UnixAddress(kMilterPath)) {
   settings_.config = options.config;
   settings_.scanner = UnixAddress(kScannerPath);

@@ -27,6 +27,7 @@
 namespace relay_sim {
 
 struct WorldOptions {
+  bool keep_log = false;
   std::uint32_t shards = 2;
   std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
   ScannerPlan scanner{};
@@ -81,6 +82,9 @@ class RelayWorld {
   engine::Loop& peer_loop() { return *peers_; }
   const engine::Address& milter_address() const { return milter_address_; }
   SimScanner& scanner() { return *scanner_; }
+  engine::Log& log() { return log_; }
+  // With WorldOptions::keep_log: "level: line".
+  const std::vector<std::string>& log_lines() const { return log_lines_; }
   Ledger& ledger() { return ledger_; }
   engine::SlotPool& slots() { return slots_; }
   relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
@@ -105,6 +109,7 @@ class RelayWorld {
   engine::SlotPool slots_;
   relay::SharedCounts shared_;
   QuietHost host_;
+  std::vector<std::string> log_lines_;
   engine::Log log_;
   Ledger ledger_;
   engine::Address milter_address_;
