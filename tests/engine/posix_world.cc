@@ -194,7 +194,7 @@ bool PosixWorld::FarAccept(const Address& at, FarEnd* far) {
 }
 
 Address PosixWorld::Nowhere() {
-  const Address gone = AddPlace(1).address;
+  Address gone = AddPlace(1).address;
   places_.pop_back();  // a socket file without a listener, or a port that is free again
   return gone;
 }
