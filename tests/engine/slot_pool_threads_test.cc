@@ -143,6 +143,7 @@ void RunFourThreads(Shared& shared, int rounds, bool resize) {
   for (std::uint64_t i = 0; i < 4; ++i)
     workers.push_back(std::make_unique<Worker>(shared, i + 1));
   std::vector<std::thread> threads;
+  threads.reserve(workers.size());
   for (auto& worker : workers)
     threads.emplace_back([&worker, rounds, resize] { worker->Run(rounds, resize); });
   for (auto& thread : threads)

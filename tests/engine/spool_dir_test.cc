@@ -3,9 +3,9 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -50,7 +50,7 @@ class SpoolDirTest : public Test {
   // Sweeps as if `later` had passed since everything here was made.
   LeftoverCounts SweepLater(std::chrono::seconds later) {
     const int work = ::open(work_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const LeftoverCounts counts =
+    LeftoverCounts counts =
         SweepLeftovers(work, Options().leftovers, std::chrono::seconds(::time(nullptr)) + later);
     ::close(work);
     return counts;
