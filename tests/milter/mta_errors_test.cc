@@ -19,7 +19,7 @@ class ErrorProbe {
     script_ = SampleScript();
     mta_ = std::make_unique<MtaSession>(options_, script_);
     Drain();
-    while (mta_->awaited_command() != command && !mta_->finished()) {
+    while (mta_->awaited_command() != static_cast<unsigned char>(command) && !mta_->finished()) {
       Feed(mta_->awaited_command() == 'O' ? PackOffer(6, actions, 0) : Pack('c'));
     }
   }
