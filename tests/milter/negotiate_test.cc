@@ -14,9 +14,9 @@ FilterOptions Undemanding() {
 
 struct MatrixRow {
   Offer offer;
-  std::uint32_t version;
-  Actions actions;
-  Protocol protocol;
+  std::uint32_t version = 0;
+  Actions actions = 0;
+  Protocol protocol = 0;
 };
 
 constexpr Actions kWanted = kActAddHeaders | kActChangeHeaders | kActAddRcpt | kActDeleteRcpt |

@@ -65,7 +65,7 @@ std::string Outcome(std::string_view state, char command) {
 }
 
 struct StateRow {
-  char command;
+  char command = 0;
   std::array<std::string_view, 7> outcomes;
 };
 

@@ -17,15 +17,15 @@ namespace {
 
 using Kind = CommandLine::Kind;
 
-CommandLine Parse(std::vector<std::string> arguments) {
+CommandLine Parse(const std::vector<std::string>& arguments) {
   std::vector<const char*> argv{"/usr/sbin/millrace"};
   for (const std::string& argument : arguments)
     argv.push_back(argument.c_str());
   return ParseCommandLine(static_cast<int>(argv.size()), argv.data());
 }
 
-std::string ErrorOf(std::vector<std::string> arguments) {
-  const CommandLine line = Parse(std::move(arguments));
+std::string ErrorOf(const std::vector<std::string>& arguments) {
+  const CommandLine line = Parse(arguments);
   EXPECT_EQ(line.kind, Kind::kUsageError);
   return line.error;
 }
