@@ -64,11 +64,13 @@ TEST(FilterSessionTest, OwesRepliesOnlyAtDataAndEndOfMessageByDefault) {
 }
 
 TEST(FilterSessionTest, AnswersPacketByPacketWhatWasNotOffered) {
+  const std::string message =
+      kMail + kRcpt + Pack('L', Raw("A\0b\0")) + kEoh + Pack('B', "x") + Pack('E');
   for (const std::uint32_t version : {2U, 3U, 4U, 6U}) {
     SessionProbe probe{FilterOptions()};
     probe.Feed(PackOffer(version, kActionsAll, kNoSendAll & (version < 4 ? 0x17F : 0x37F)));
     static_cast<void>(probe.TakeLines());
-    probe.Feed(kMail + kRcpt + Pack('L', Raw("A\0b\0")) + kEoh + Pack('B', "x") + Pack('E'));
+    probe.Feed(message);
     EXPECT_EQ(probe.replies_due(), 7U) << version;
     EXPECT_EQ(probe.session().version(), version);
     EXPECT_FALSE(probe.session().leading_space());
@@ -143,9 +145,10 @@ TEST(FilterSessionTest, GoesOnAfterQuitNcFromAnywhere) {
 }
 
 TEST(FilterSessionTest, GivesDataInEndOfMessageAsBodyWithOneReply) {
+  const std::string message = PackOffer() + kMail + kRcpt + kEoh + Pack('E', "last words");
   for (const std::size_t chunk : {0, 1, 3, 7}) {
     SessionProbe probe(AnswerAll());
-    probe.Feed(PackOffer() + kMail + kRcpt + kEoh + Pack('E', "last words"), chunk);
+    probe.Feed(message, chunk);
     const Lines lines = probe.TakeLines();
     EXPECT_EQ(Lines(lines.end() - 2, lines.end()),
               (Lines{"body due=0 bytes=last words", "eom due"}));

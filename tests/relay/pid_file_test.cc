@@ -75,7 +75,7 @@ TEST_F(PidFileTest, EmptiesTheFileWhereTheFolderForbidsRemoval) {
                       absl::StatusOr<PidFile> file = PidFile::Open(path, Me());
                       if (!file.ok()) return std::string(file.status().message());
                       if (!file->Write().ok()) return std::string("write");
-                      const std::string before = ReadFile(path).empty() ? "empty" : "pid";
+                      std::string before = ReadFile(path).empty() ? "empty" : "pid";
                       file->Remove();
                       return before;
                     }),

@@ -107,7 +107,7 @@ class StartupTest : public testing::Test {
   std::string PrepareAs(uid_t user) {
     return InChild(user, [this] {
       absl::StatusOr<Startup> startup = Startup::Prepare(config_);
-      const std::string text(startup.ok() ? "ok" : startup.status().message());
+      std::string text(startup.ok() ? "ok" : startup.status().message());
       if (startup.ok()) startup->CleanUp();
       return text;
     });
