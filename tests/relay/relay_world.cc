@@ -224,8 +224,11 @@ std::vector<std::string> RelayWorld::Finish() {
   if (shared_.sessions != 0 || shared_.messages != 0) world_.Broken("shared counts leaked");
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     const std::string root = "/spool/" + std::to_string(i);
-    for (const std::string& name : world_.files().List(root))
-      world_.Broken("left behind: " + root + "/" + name);
+    for (const std::string& name : world_.files().List(root)) {
+      std::string what = "left behind: ";
+      what.append(root).append("/").append(name);
+      world_.Broken(what);
+    }
     if (shards_[i]->sessions() != 0 || shards_[i]->messages() != 0) world_.Broken("records leaked");
     if (shards_[i]->blocks().bytes_in_use() != 0) world_.Broken("blocks leaked");
   }

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "engine/base/scratch.h"
+
 namespace relay_sim {
 
 SimMailServer::SimMailServer(engine::Loop& loop,
@@ -71,7 +73,7 @@ void SimMailServer::NoteTimes() {
 void SimMailServer::Pump() {
   while (!done_) {
     if (unsent_.empty()) {
-      std::array<std::byte, 8192> bytes;
+      engine::Scratch<std::byte, 8192> bytes;
       const std::size_t count = session_.Fill(bytes);
       NoteTimes();
       if (count == 0) {
