@@ -257,6 +257,7 @@ TEST_F(StartupTest, TellsSystemdThatItIsReady) {
   ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
   EXPECT_EQ(InChild(::geteuid(),
                     [&] {
+                      // NOLINTNEXTLINE(concurrency-mt-unsafe): a child of one thread
                       ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
                       absl::StatusOr<Startup> startup = Startup::Prepare(config_);
                       if (!startup.ok()) return std::string(startup.status().message());

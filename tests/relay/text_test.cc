@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/base/scratch.h"
 #include "relay/message.h"
 #include "relay/policy_banks.h"
 #include "relay/received.h"
@@ -16,12 +17,12 @@ namespace relay {
 namespace {
 
 std::string Received(const ReceivedFacts& facts) {
-  std::array<char, kReceivedBytesMax> room;
+  engine::Scratch<char, kReceivedBytesMax> room;
   return {room.data(), WriteReceived(facts, room)};
 }
 
 std::string Banks(const BankFacts& facts) {
-  std::array<char, kBankListBytesMax> room;
+  engine::Scratch<char, kBankListBytesMax> room;
   return std::string(WritePolicyBanks(facts, room));
 }
 

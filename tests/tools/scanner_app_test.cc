@@ -97,6 +97,7 @@ TEST_F(ScannerAppTest, RoughSocketsChangeNothing) {
   faults.buffer_max_bytes = 128;
   Make({}, faults);
   std::vector<TestClient*> clients;
+  clients.reserve(50);
   for (int i = 0; i < 50; ++i)
     clients.push_back(&Ask("<a@b>", i % 2 == 0 ? "/spool/clean" : "/spool/eicar"));
   world_->Pass(seconds(10));
@@ -122,6 +123,7 @@ TEST_F(ScannerAppTest, JitterStaysBelowItsBound) {
   config.jitter = seconds(2);
   Make(config);
   std::vector<TestClient*> clients;
+  clients.reserve(40);
   for (int i = 0; i < 40; ++i)
     clients.push_back(&Ask("<a@b>"));
   world_->Pass(milliseconds(990));

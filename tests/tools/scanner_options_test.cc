@@ -16,7 +16,7 @@ absl::StatusOr<ScannerOptions> Parse(const std::vector<std::string>& arguments) 
 }
 
 std::string WrittenFile(const char* name, std::string_view content) {
-  const std::string path = testing::TempDir() + name;
+  std::string path = testing::TempDir() + name;
   std::ofstream(path, std::ios::binary) << content;
   return path;
 }

@@ -2,11 +2,11 @@
 //
 // Exit status: 0 all as expected; 1 a session failed or an outcome was another; 64 wrong command
 // line; 66 transactions could not be read.
-#include <signal.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <memory>

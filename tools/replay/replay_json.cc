@@ -77,7 +77,7 @@ absl::Status ReadMacros(const json& object, std::vector<milter::MacroValue>* mac
 
 absl::Status ReadExpected(const json& object, std::optional<milter::Outcome>* expected) {
   std::string text;
-  const absl::Status status = ReadText(object, "expect", &text);
+  absl::Status status = ReadText(object, "expect", &text);
   if (!status.ok() || text.empty()) return status;
   for (const milter::Outcome outcome : {milter::Outcome::kAccepted,
                                         milter::Outcome::kRejected,
