@@ -2,11 +2,11 @@
 //
 // Exit status: 0 ended by SIGTERM or SIGINT; 1 more requests inside than --max-in-flight, or the
 // loop or a socket could not be made; 64 wrong command line; 66 a file could not be read.
-#include <signal.h>
 #include <sys/resource.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>

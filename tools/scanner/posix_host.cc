@@ -83,7 +83,7 @@ void PosixHost::Reset(int fd) {
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
   sockaddr nobody{};
   nobody.sa_family = AF_UNSPEC;
-  ::connect(fd, &nobody, sizeof(nobody));
+  [[maybe_unused]] const int refused = ::connect(fd, &nobody, sizeof(nobody));
 }
 
 void PosixHost::OnLateRead(const ampdp::Request& request, std::string_view content) {

@@ -110,7 +110,7 @@ absl::Status SetBehaviour(const Option& option, ScannerConfig* config, bool* kno
   }
   if (option.name == "--seed") {
     std::uint32_t seed = 0;
-    const absl::Status status = SetNumber(option, UINT32_MAX, &seed);
+    absl::Status status = SetNumber(option, UINT32_MAX, &seed);
     config->seed = seed;
     return status;
   }
