@@ -63,13 +63,13 @@ TEST_F(PidFileTest, RefusesLinksAndThingsThatAreNoFiles) {
 
 TEST_F(PidFileTest, EmptiesTheFileWhereTheFolderForbidsRemoval) {
   // As a daemon started by root whose pid file lies directly below a folder of root's.
-  const std::string path = folder_ + "/work/pid";
+  const std::string path = folder_ + "/spool/pid";
   std::ofstream(path) << "";
   if (IsRoot()) {
     ASSERT_EQ(::chown(path.c_str(), kUser, kGroup), 0);
-    ASSERT_EQ(::chown((folder_ + "/work").c_str(), 0, kUser), 0);
+    ASSERT_EQ(::chown((folder_ + "/spool").c_str(), 0, kUser), 0);
   }
-  ASSERT_EQ(::chmod((folder_ + "/work").c_str(), 0550), 0);
+  ASSERT_EQ(::chmod((folder_ + "/spool").c_str(), 0550), 0);
   EXPECT_EQ(InChild(user_,
                     [&] {
                       absl::StatusOr<PidFile> file = PidFile::Open(path, Me());
@@ -82,7 +82,7 @@ TEST_F(PidFileTest, EmptiesTheFileWhereTheFolderForbidsRemoval) {
             "pid");
   EXPECT_TRUE(std::filesystem::exists(path));
   EXPECT_EQ(ReadFile(path), "");
-  ASSERT_EQ(::chmod((folder_ + "/work").c_str(), 0750), 0);
+  ASSERT_EQ(::chmod((folder_ + "/spool").c_str(), 0750), 0);
 }
 
 TEST_F(PidFileTest, DoesNothingWithoutAFile) {

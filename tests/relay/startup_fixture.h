@@ -81,7 +81,7 @@ class StartupTest : public testing::Test {
     folder_ = name;
     user_ = IsRoot() ? kUser : ::geteuid();
     ASSERT_EQ(::chmod(name.c_str(), 0711), 0);
-    for (const char* sub : {"/run", "/work"}) {
+    for (const char* sub : {"/run", "/spool"}) {
       ASSERT_EQ(::mkdir((folder_ + sub).c_str(), 0750), 0);
       if (IsRoot()) {
         ASSERT_EQ(::chown((folder_ + sub).c_str(), kUser, kGroup), 0);
@@ -91,7 +91,7 @@ class StartupTest : public testing::Test {
     config_.milter_socket = folder_ + "/run/milter.sock";
     config_.scanner_socket = folder_ + "/run/scanner.sock";
     config_.pid_file = folder_ + "/run/pid";
-    config_.working_directory = folder_ + "/work";
+    config_.working_directory = folder_ + "/spool";
     config_.foreground = true;
     if (IsRoot()) {
       config_.user = std::to_string(kUser);

@@ -152,7 +152,7 @@ TEST_F(StartupTest, RefusesAMissingWorkingDirectoryOrAFile) {
 }
 
 TEST_F(StartupTest, RefusesAWorkingDirectoryWhoseNameScannersRefuse) {
-  config_.working_directory = folder_ + "/work ing";
+  config_.working_directory = folder_ + "/spool ing";
   ASSERT_EQ(::mkdir(config_.working_directory.c_str(), 0750), 0);
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), config_.working_directory));
 }
@@ -200,7 +200,7 @@ TEST_F(StartupTest, MakesRelativePathsAbsolute) {
     config_.milter_socket = "unix:m.sock";
     config_.scanner_socket = "local:../s.sock";
     config_.pid_file = "p";
-    config_.working_directory = "../work";
+    config_.working_directory = "../spool";
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
     std::string paths = std::string(startup->listener().address().path()) + " " +
@@ -211,7 +211,7 @@ TEST_F(StartupTest, MakesRelativePathsAbsolute) {
   });
   EXPECT_EQ(
       text,
-      folder_ + "/run/m.sock " + folder_ + "/s.sock " + folder_ + "/run/p " + folder_ + "/work");
+      folder_ + "/run/m.sock " + folder_ + "/s.sock " + folder_ + "/run/p " + folder_ + "/spool");
 }
 
 TEST_F(StartupTest, ForegroundGoesOnWithoutAPidFileAndWarns) {
