@@ -4,12 +4,15 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstring>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -57,6 +60,45 @@ void SetNoDelay(int fd) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+// The time left of ListenOptions::release_ms.
+class Patience {
+ public:
+  explicit Patience(int release_ms) noexcept
+      : end_(Clock::now() + std::chrono::milliseconds(release_ms)) {}
+
+  int LeftMs() const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
+    return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+  }
+
+  // Waits a moment, or until the other end of `fd` hangs up (-1: nothing to watch). False: no time
+  // is left.
+  bool Wait(int fd) const {
+    const int left = LeftMs();
+    pollfd watched{.fd = fd, .events = POLLRDHUP, .revents = 0};
+    if (left > 0) ::poll(&watched, 1, fd < 0 ? std::min(left, kLookAgainMs) : left);
+    return left > 0;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr int kLookAgainMs = 10;
+  Clock::time_point end_;
+};
+
+// What connect(2) to `address` says: 0 or the errno. An accepted connection that is closed again,
+// or a full backlog, is asked once more while `patience` lasts.
+int ConnectError(const Address& address, const Patience& patience) {
+  for (;;) {
+    const int probe = ::socket(AF_UNIX, kStreamFlags, 0);
+    if (probe < 0) return errno;
+    const int error = ::connect(probe, address.raw(), address.length) == 0 ? 0 : errno;
+    const bool again = (error == 0 || error == EAGAIN) && patience.Wait(error == 0 ? probe : -1);
+    ::close(probe);
+    if (!again) return error;
+  }
+}
+
 }  // namespace
 
 Listener::Listener(Listener&& other) noexcept {
@@ -101,7 +143,8 @@ absl::StatusOr<Listener> Listener::Open(const Address& address, const ListenOpti
   ENGINE_CHECK(options.backlog > 0);
   Listener listener;
   listener.address_ = address;
-  absl::Status made = address.is_unix() ? listener.OpenUnix(options) : listener.OpenInet();
+  absl::Status made =
+      address.is_unix() ? listener.OpenUnix(options) : listener.OpenInet(options.release_ms);
   if (made.ok() && ::listen(listener.fd_, options.backlog) != 0)
     made = listener.Failed("listen", errno);
   if (!made.ok()) {
@@ -116,7 +159,7 @@ absl::Status Listener::MakeSocket() {
   return fd_ >= 0 ? absl::OkStatus() : Failed("socket", errno);
 }
 
-absl::Status Listener::RemoveStale() {
+absl::Status Listener::RemoveStale(int release_ms) {
   const std::string path(address_.path());
   struct stat seen {};
   if (::lstat(path.c_str(), &seen) != 0)
@@ -129,10 +172,8 @@ absl::Status Listener::RemoveStale() {
                                                       " exists and is not a socket; remove it or "
                                                       "choose another path"));
   }
-  const int probe = ::socket(AF_UNIX, kStreamFlags, 0);
-  if (probe < 0) return Failed("socket", errno);
-  const int error = ::connect(probe, address_.raw(), address_.length) == 0 ? 0 : errno;
-  ::close(probe);
+  const int error = ConnectError(address_, Patience(release_ms));
+  if (error == EMFILE || error == ENFILE) return Failed("socket", error);
   if (error == EACCES || error == EPERM) return Failed("connect to the socket found there", error);
   if (error == ENOENT) return absl::OkStatus();
   if (error != ECONNREFUSED) {
@@ -179,7 +220,7 @@ absl::Status Listener::Own(const ListenOptions& options) {
 }
 
 absl::Status Listener::OpenUnix(const ListenOptions& options) {
-  absl::Status status = RemoveStale();
+  absl::Status status = RemoveStale(options.release_ms);
   if (status.ok()) status = MakeSocket();
   if (!status.ok()) return status;
   if (::fchmod(fd_, options.mode & 0777) != 0) return Failed("fchmod", errno);
@@ -190,7 +231,7 @@ absl::Status Listener::OpenUnix(const ListenOptions& options) {
   return Own(options);
 }
 
-absl::Status Listener::OpenInet() {
+absl::Status Listener::OpenInet(int release_ms) {
   if (absl::Status status = MakeSocket(); !status.ok()) return status;
   const int on = 1;
   if (::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0)
@@ -199,7 +240,10 @@ absl::Status Listener::OpenInet() {
       ::setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
     return Failed("IPV6_V6ONLY", errno);
   SetNoDelay(fd_);
-  if (::bind(fd_, address_.raw(), address_.length) != 0) return Failed("bind", errno);
+  const Patience patience(release_ms);
+  while (::bind(fd_, address_.raw(), address_.length) != 0) {
+    if (errno != EADDRINUSE || !patience.Wait(-1)) return Failed("bind", errno);
+  }
   return absl::OkStatus();
 }
 

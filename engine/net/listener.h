@@ -3,9 +3,9 @@
 // Unix sockets: nobody can connect before owner, group and mode are as asked, because listen(2)
 // comes last: until then connect(2) is refused, whatever the file's rights say.
 //
-//   look    a socket at the name: connect to it. Refused: stale, removed. Anything else: somebody
-//           has it, left alone (kAlreadyExists). What is no socket is left alone
-//           (kFailedPrecondition).
+//   look    a socket at the name: connect to it. Refused: stale, removed. Anything else, still so
+//           after release_ms: somebody has it, left alone (kAlreadyExists). What is no socket is
+//           left alone (kFailedPrecondition).
 //   bind    the mode is set on the socket before (fchmod) and the umask is 0 for this one call, so
 //           the file is born with it; no chmod(2) by name, which would follow a planted link
 //   own     owner and group through an O_PATH|O_NOFOLLOW descriptor that was seen to be a socket
@@ -14,6 +14,10 @@
 // The umask belongs to the whole process: a file that another thread makes in that instant gets the
 // mode that it asked for. Two processes that find the same stale socket at once are kept apart by
 // the caller (pid file): here, the look is repeated on device and inode before the removal.
+//
+// A process that was killed holds its address a little longer than it lives: an io_uring keeps every
+// socket that it polls until the kernel's work queue has taken the ring apart, after wait(2) has
+// told of the death. Hence release_ms, for Unix sockets and for TCP.
 //
 // TCP: SO_REUSEADDR, TCP_NODELAY (inherited by what is accepted); inet6 also IPV6_V6ONLY, so that
 // inet and inet6 on one port stand side by side.
@@ -40,6 +44,7 @@ struct ListenOptions {
   std::optional<uid_t> owner{};  // of a Unix socket's file; unset: as the kernel made it
   std::optional<gid_t> group{};
   int backlog = kBacklogDefault;
+  int release_ms = 2000;  // how long an address in use is looked at again, 0 to 60,000
 };
 
 // A listening descriptor (O_NONBLOCK, close-on-exec) and, for a Unix socket, its file. Move-only;
@@ -72,9 +77,9 @@ class Listener {
 
  private:
   absl::Status OpenUnix(const ListenOptions& options);
-  absl::Status RemoveStale();
+  absl::Status RemoveStale(int release_ms);
   absl::Status Own(const ListenOptions& options);
-  absl::Status OpenInet();
+  absl::Status OpenInet(int release_ms);
   absl::Status MakeSocket();
   absl::Status Failed(const char* call, int error) const;
   void CloseFd() noexcept;

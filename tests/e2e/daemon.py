@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 
-from processes import STOP_S, Child, HarnessError
+from processes import STOP_S, Child, HarnessError, can_connect, wait_until
 
 USER = "amavis"
 
@@ -58,9 +58,8 @@ class Daemon:
             **user,
         )
         lab.on_close(self.stop, ask=self.terminate)
-        self._child.wait_until_accepting(
-            ("127.0.0.1", milter_port) if milter_port else self.milter_socket
-        )
+        self._address = ("127.0.0.1", milter_port) if milter_port else self.milter_socket
+        self._child.wait_until_accepting(self._address)
         if set_mode and not milter_port:
             # What Debian's init script does for the incumbent: Postfix's user may connect.
             self.milter_socket.chmod(0o777)
@@ -119,9 +118,14 @@ class Daemon:
             self._child.process.send_signal(signal.SIGTERM)
 
     def kill(self):
-        """Ends it without warning, as a crash would."""
+        """Ends it without warning, as a crash would, and waits until its socket is dead too.
+
+        The kernel takes an io_uring apart after the end of its process: until then connections to
+        the sockets that it polled are accepted, and would be taken for the next instance's.
+        """
         self._child.process.kill()
         self._child.process.wait()
+        wait_until(lambda: not can_connect(self._address), "the killed daemon's socket to be dead")
 
     def wait(self, patience_s):
         """Waits until it has ended; the exit status, or None when it still runs after that time."""

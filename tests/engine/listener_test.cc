@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -94,7 +96,7 @@ TEST(ListenerTest, LeavesASocketThatSomebodyListensOn) {
   absl::StatusOr<Listener> first = Listener::Open(UnixAt(dir / "s"), {});
   ASSERT_TRUE(first.ok());
   const ino_t inode = StatOf(dir / "s").st_ino;
-  const absl::Status second = Listener::Open(UnixAt(dir / "s"), {}).status();
+  const absl::Status second = Listener::Open(UnixAt(dir / "s"), {.release_ms = 20}).status();
   EXPECT_EQ(second.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(Says(second, "already in use by a running process")) << second;
   EXPECT_TRUE(Says(second, (dir / "s").c_str())) << second;
@@ -113,7 +115,7 @@ TEST(ListenerTest, LeavesASocketWhoseBacklogIsFull) {
     error = ::connect(fd, to.raw(), to.length) == 0 ? 0 : errno;
   }
   EXPECT_EQ(error, EAGAIN);
-  EXPECT_EQ(Listener::Open(UnixAt(dir / "s"), {}).status().code(),
+  EXPECT_EQ(Listener::Open(UnixAt(dir / "s"), {.release_ms = 20}).status().code(),
             absl::StatusCode::kAlreadyExists);
   for (const int fd : held)
     ::close(fd);
@@ -204,9 +206,38 @@ TEST(ListenerTest, ListensOnTcpAndRefusesAPortInUse) {
   EXPECT_EQ(on, 1);
   ::close(accepted);
   ::close(far);
-  const absl::Status second = Listener::Open(bound, {}).status();
+  const absl::Status second = Listener::Open(bound, {.release_ms = 20}).status();
   EXPECT_EQ(second.code(), absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(Says(second, "EADDRINUSE")) << second;
+}
+
+constexpr int kPatientMs = 60'000;
+
+// What a killed process' io_uring does to its sockets: they are closed after its end was told.
+TEST(ListenerTest, WaitsForADyingPredecessorToLetGoOfASocket) {
+  const TempDir dir;
+  absl::StatusOr<Listener> first = Listener::Open(UnixAt(dir / "s"), {});
+  ASSERT_TRUE(first.ok());
+  std::thread kernel([dying = *std::move(first)]() mutable {
+    pollfd asked{.fd = dying.fd(), .events = POLLIN, .revents = 0};
+    ::poll(&asked, 1, kPatientMs);
+    Listener() = std::move(dying);
+  });
+  absl::StatusOr<Listener> second = Listener::Open(UnixAt(dir / "s"), {.release_ms = kPatientMs});
+  kernel.join();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(ConnectError(UnixAt(dir / "s")), 0);
+}
+
+TEST(ListenerTest, WaitsForADyingPredecessorToLetGoOfAPort) {
+  absl::StatusOr<Listener> first = Listener::Open(FreePort("inet:1@127.0.0.1"), {});
+  ASSERT_TRUE(first.ok());
+  const Address bound = Bound(first->fd(), first->address());
+  std::thread kernel([dying = *std::move(first)]() mutable { Listener() = std::move(dying); });
+  absl::StatusOr<Listener> second = Listener::Open(bound, {.release_ms = kPatientMs});
+  kernel.join();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(ConnectError(bound), 0);
 }
 
 TEST(ListenerTest, KeepsInet6ToItself) {
