@@ -9,32 +9,37 @@
 
 namespace engine {
 
-std::size_t Histogram::BucketOf(std::uint64_t value) noexcept {
+template <unsigned kBits>
+std::size_t BasicHistogram<kBits>::BucketOf(std::uint64_t value) noexcept {
   if (value < kPerPower) return static_cast<std::size_t>(value);
   const auto shift = static_cast<unsigned>(std::bit_width(value)) - kPrecisionBits - 1;
   return (shift + 1) * kPerPower + static_cast<std::size_t>((value >> shift) - kPerPower);
 }
 
-std::uint64_t Histogram::LowestOf(std::size_t bucket) noexcept {
+template <unsigned kBits>
+std::uint64_t BasicHistogram<kBits>::LowestOf(std::size_t bucket) noexcept {
   ENGINE_CHECK(bucket < kBucketCount);
   if (bucket < kPerPower) return bucket;
   const std::size_t shift = bucket / kPerPower - 1;
   return (std::uint64_t{kPerPower} + bucket % kPerPower) << shift;
 }
 
-std::uint64_t Histogram::HighestOf(std::size_t bucket) noexcept {
+template <unsigned kBits>
+std::uint64_t BasicHistogram<kBits>::HighestOf(std::size_t bucket) noexcept {
   if (bucket + 1 == kBucketCount) return UINT64_MAX;
   return LowestOf(bucket + 1) - 1;
 }
 
-void Histogram::Record(std::uint64_t value) noexcept {
+template <unsigned kBits>
+void BasicHistogram<kBits>::Record(std::uint64_t value) noexcept {
   AddTo(buckets_[BucketOf(value)], 1);
   AddTo(count_, 1);
   AddTo(sum_, value);
   if (value > max()) max_.store(value, std::memory_order_relaxed);
 }
 
-void Histogram::Merge(const Histogram& other) noexcept {
+template <unsigned kBits>
+void BasicHistogram<kBits>::Merge(const BasicHistogram& other) noexcept {
   // The count is summed from the cells, so that it agrees with them even while the other side
   // records.
   std::uint64_t merged = 0;
@@ -49,7 +54,17 @@ void Histogram::Merge(const Histogram& other) noexcept {
   max_.store(std::max(max(), other.max()), std::memory_order_relaxed);
 }
 
-std::uint64_t Histogram::Percentile(double quantile) const noexcept {
+template <unsigned kBits>
+void BasicHistogram<kBits>::Clear() noexcept {
+  for (Cell& cell : buckets_)
+    cell.store(0, std::memory_order_relaxed);
+  count_.store(0, std::memory_order_relaxed);
+  sum_.store(0, std::memory_order_relaxed);
+  max_.store(0, std::memory_order_relaxed);
+}
+
+template <unsigned kBits>
+std::uint64_t BasicHistogram<kBits>::Percentile(double quantile) const noexcept {
   const std::uint64_t total = count();
   if (total == 0) return 0;
   const double share = std::clamp(quantile, 0.0, 1.0) * static_cast<double>(total);
@@ -61,5 +76,8 @@ std::uint64_t Histogram::Percentile(double quantile) const noexcept {
   }
   return max();
 }
+
+template class BasicHistogram<4>;
+template class BasicHistogram<7>;
 
 }  // namespace engine
