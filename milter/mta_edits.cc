@@ -36,7 +36,7 @@ class Editor {
     }
     out_.headers.push_back({"Received", " by the mail server"});
     out_.headers.insert(out_.headers.end(), transaction.headers.begin(), transaction.headers.end());
-    out_.body = transaction.body;
+    out_.body = BodyOf(transaction);
   }
 
   void Apply(const Edit& edit) {

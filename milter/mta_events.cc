@@ -208,8 +208,7 @@ bool MtaSession::SendEndOfHeaders() {
 
 bool MtaSession::SendBody() {
   if (postfix()) SendMacros('B', MacroStage::kEndOfMessage);
-  const std::string_view body = transaction().body;
-  const std::string_view chunk = body.substr(body_at_, kBodyChunkMaxBytes);
+  const std::string_view chunk = std::string_view(body()).substr(body_at_, kBodyChunkMaxBytes);
   stream_.PacketOfView(Command::kBody, chunk);
   body_at_ += chunk.size();
   return true;
@@ -258,7 +257,9 @@ const std::string* MtaSession::MacroText(std::string_view name) const {
 
 // Postfix makes it when it accepts the first recipient.
 const std::string* MtaSession::QueueId() const {
-  const std::string& id = transaction().queue_id;
+  const bool own =
+      transaction_index_ < queue_ids_.size() && !queue_ids_[transaction_index_].empty();
+  const std::string& id = own ? queue_ids_[transaction_index_] : transaction().queue_id;
   return !id.empty() && (!postfix() || rcpts_accepted_ != 0) ? &id : nullptr;
 }
 

@@ -93,6 +93,28 @@ bool MtaSession::IsClientStep() const noexcept {
   return false;
 }
 
+ClientStep MtaSession::client_step() const noexcept {
+  if (!awaits_client()) return ClientStep::kNone;
+  switch (step_) {
+    case Step::kConnect: return ClientStep::kConnect;
+    case Step::kHelo: return ClientStep::kHelo;
+    case Step::kUnknown: return ClientStep::kUnknown;
+    case Step::kMail: return ClientStep::kMail;
+    case Step::kRcpt: return ClientStep::kRcpt;
+    case Step::kData: return ClientStep::kData;
+    case Step::kContent: return ClientStep::kContent;
+    case Step::kReset: return ClientStep::kReset;
+    case Step::kQuit: return ClientStep::kQuit;
+    case Step::kNegotiate:
+    case Step::kHeader:
+    case Step::kEndOfHeaders:
+    case Step::kBody:
+    case Step::kEndOfMessage:
+    case Step::kDone: break;
+  }
+  return ClientStep::kNone;
+}
+
 void MtaSession::RunStep() {
   if (options_->paced && IsClientStep()) --client_steps_;
   switch (step_) {
@@ -222,7 +244,7 @@ MtaSession::Step MtaSession::HeaderOrEnd() const {
 }
 
 MtaSession::Step MtaSession::BodyOrEnd() const {
-  const bool more = body_at_ < transaction().body.size();
+  const bool more = body_at_ < body().size();
   return more && !skip_body_ && Sends(Command::kBody) ? Step::kBody : Step::kEndOfMessage;
 }
 

@@ -33,6 +33,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/units.h"
@@ -57,6 +58,20 @@ struct MtaOptions {
   // What the administrator configured instead of the built-in lists; nullptr: the built-in ones.
   const MacroLists* macro_lists = nullptr;
   bool quit = true;  // false: closes without ABORT and QUIT, as after a lost client
+};
+
+// What the SMTP client does next.
+enum class ClientStep : std::uint8_t {
+  kNone,  // nothing now: the mail server is busy, or all is done
+  kConnect,
+  kHelo,
+  kUnknown,  // a command unknown to SMTP
+  kMail,
+  kRcpt,
+  kData,
+  kContent,  // with its end
+  kReset,    // leaves the transaction; with StopHow::kQuit the session
+  kQuit,
 };
 
 enum class Outcome : std::uint8_t {
@@ -102,6 +117,11 @@ class MtaSession {
   std::uint8_t awaited_command() const noexcept { return awaiting_; }
   // Paced: nothing goes on without Advance().
   bool awaits_client() const noexcept;
+  // Which step that is; kNone when !awaits_client().
+  ClientStep client_step() const noexcept;
+  // The queue ids of this session, by transaction, instead of the script's (which other sessions
+  // may be playing); where it is empty or too short, the script's. Before the first Fill().
+  void SetQueueIds(std::vector<std::string> ids) { queue_ids_ = std::move(ids); }
 
   MtaError error() const noexcept { return error_; }
   // Negotiated; zeros before.
@@ -188,6 +208,7 @@ class MtaSession {
   bool Sends(Command command) const noexcept;
   bool postfix() const noexcept { return options_->kind == MtaKind::kPostfix; }
   const Transaction& transaction() const { return script_->transactions[transaction_index_]; }
+  const std::string& body() const { return BodyOf(transaction()); }
   TransactionResult& result() { return results_.back(); }
 
   const MtaOptions* options_;
@@ -196,6 +217,7 @@ class MtaSession {
   MtaStream stream_;
   std::string input_;
   std::array<std::vector<std::string>, kMacroStageCount> macro_names_;
+  std::vector<std::string> queue_ids_;
   std::vector<StageReply> session_replies_;
   std::vector<TransactionResult> results_;
   Answer answer_;

@@ -52,6 +52,8 @@ struct Transaction {
   std::vector<EnvelopeAddress> recipients;
   std::vector<HeaderField> headers;
   std::string body;  // CRLF line ends, as on the wire
+  // When not nullptr: instead of `body`. Outlives the sessions that play it, which may be many.
+  const std::string* shared_body = nullptr;
   std::string queue_id;
   std::vector<MacroValue> macros;  // auth_type, mail_host, msg_id ...
   std::string unknown_line;        // when not empty: a command unknown to SMTP, before that ...
@@ -59,6 +61,10 @@ struct Transaction {
   bool retry_data = false;         // the client repeats DATA once when it is refused
   Stop stop;
 };
+
+inline const std::string& BodyOf(const Transaction& transaction) noexcept {
+  return transaction.shared_body != nullptr ? *transaction.shared_body : transaction.body;
+}
 
 struct MtaScript {
   std::string client_name = "client.example.net";  // "unknown" when it has no verified name

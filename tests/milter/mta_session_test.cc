@@ -352,5 +352,45 @@ TEST(PostfixTest, ResetsAfterEverySecondHelo) {
   EXPECT_TRUE(probe.letters().starts_with("OcChHhHAmM")) << probe.letters();
 }
 
+TEST(MtaSessionTest, PlaysASharedBodyAndItsOwnQueueIds) {
+  const std::string body = "shared\r\n";
+  MtaScript script = SampleScript(2);
+  script.transactions[1].shared_body = &body;
+  MtaProbe probe({}, script, AnswerAll());
+  probe.mta().SetQueueIds({"OWN1"});
+  probe.Run();
+  EXPECT_TRUE(probe.body().ends_with("shared\r\n")) << probe.body();
+  std::string all;
+  for (const std::string& line : probe.lines())
+    all += line + "\n";
+  EXPECT_NE(all.find("OWN1"), std::string::npos) << all;
+  EXPECT_NE(all.find(script.transactions[1].queue_id), std::string::npos) << all;
+}
+
+TEST(MtaSessionTest, TellsTheClientsNextStep) {
+  MtaScript script = SampleScript();
+  script.transactions[0].stop = {StopHow::kReset, Command::kData, 1};
+  const MtaOptions options{.paced = true};
+  MtaSession mta(options, script);
+  std::array<std::byte, 65536> buffer{};
+  EXPECT_EQ(mta.client_step(), ClientStep::kNone);  // negotiates by itself
+  EXPECT_EQ(mta.Fill(buffer), 17U);
+  std::string answer = PackOffer(6, 0, kNoReplyAll);
+  mta.Feed(std::as_bytes(std::span(answer)));
+  for (const ClientStep step : {ClientStep::kConnect,
+                                ClientStep::kHelo,
+                                ClientStep::kMail,
+                                ClientStep::kRcpt,
+                                ClientStep::kRcpt,
+                                ClientStep::kData,
+                                ClientStep::kReset,
+                                ClientStep::kQuit}) {
+    EXPECT_EQ(mta.client_step(), step);
+    mta.Advance();
+    mta.Fill(buffer);
+  }
+  EXPECT_EQ(mta.client_step(), ClientStep::kNone);
+}
+
 }  // namespace
 }  // namespace milter
