@@ -1,4 +1,5 @@
-// The life of a socket's record, and the turn. Receiving is in direct_receive.cc.
+// The life of a socket's record, and the turn. Receiving is in direct_receive.cc, sending in
+// direct_send.cc.
 #include "engine/io/direct_loop.h"
 
 #include <netinet/in.h>
@@ -20,7 +21,6 @@
 namespace engine {
 namespace {
 
-constexpr std::size_t kGatherMax = 1024;  // IOV_MAX of Linux; more is a short Send
 constexpr std::uint32_t kNoIndex = SocketRecord::kNoIndex;
 
 }  // namespace
@@ -113,36 +113,6 @@ void DirectLoop::Listen(int fd, Acceptor::Accepted accepted, void* context) noex
 void DirectLoop::StopListening(int fd) noexcept {
   const SocketId watch = acceptor_.Remove(fd);
   if (watch.generation != 0) ForgetListener(watch, fd);
-}
-
-void DirectLoop::WantWrite(SocketId id, SocketRecord& record) noexcept {
-  record.wants_write = true;
-  if (record.write_watched) return;
-  if (const int error = WatchWrites(id, record); error != 0) Fail(record, error);
-}
-
-IoResult DirectLoop::Send(SocketId id, Gather data) noexcept {
-  SocketRecord* record = FindOpen(id);
-  if (record == nullptr) return {0, EBADF};
-  std::size_t wanted = 0;
-  for (const iovec& part : data)
-    wanted += part.iov_len;
-  if (wanted == 0) return {0, 0};
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(data.data());
-  message.msg_iovlen = std::min(data.size(), kGatherMax);
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(record->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  if (sent < 0 && errno != EAGAIN) {
-    const int error = errno;
-    Fail(*record, error);
-    return {0, error};
-  }
-  const auto taken = static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
-  if (taken < wanted) WantWrite(id, *record);
-  return {static_cast<std::int64_t>(taken), 0};
 }
 
 void DirectLoop::SetReadMode(SocketId id, ReadMode mode) noexcept {

@@ -52,6 +52,8 @@ class DirectLoop : public Loop {
   void Listen(int fd, Acceptor::Accepted accepted, void* context) noexcept final;
   void StopListening(int fd) noexcept final;
   IoResult Send(SocketId id, Gather data) noexcept final;
+  IoResult SendFrom(SocketId id, Pipe& pipe, std::size_t max) noexcept final;
+  void EndSending(SocketId id) noexcept final;
   void SetReadMode(SocketId id, ReadMode mode) noexcept final;
   void Close(SocketId id) noexcept final;
   void Set(Timer& timer, Time at) noexcept final { wheel_.Set(timer, at); }

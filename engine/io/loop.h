@@ -21,7 +21,7 @@
 //   held back while paused unless the error is a reset.
 // - Sockets are records of the loop. After Close() no callback for that id comes, and the owner may
 //   be freed at once; the loop keeps its own record until the kernel is done with it. A stale
-//   SocketId is ignored by Send (EBADF), SetReadMode and Close.
+//   SocketId is ignored by Send and SendFrom (EBADF), EndSending, SetReadMode and Close.
 // - File operations and their buffers come from the shard's pool, never from a message; they are
 //   never cancelled. At most 256 are in flight.
 // - Time is CLOCK_MONOTONIC read once per turn, after the wait (virtual in the simulated loop), as
@@ -62,7 +62,7 @@ enum class ReadMode : std::uint8_t { kSmall, kBulk, kPaused, kDirect };
 
 enum class Drained : bool { kNo, kYes };  // kNo: more may be there; the loop comes back to it
 
-class Pipe;  // 1 MiB pipe, or a byte queue with a capacity (simulated)
+class Pipe;  // engine/io/pipe.h: 1 MiB pipe, or a byte queue with a capacity (simulated)
 
 // The socket itself, for splice(2). Valid only inside OnDirect.
 class DirectSocket {
@@ -147,6 +147,14 @@ class Loop {
   // until OnWritable, which then comes once. Nothing taken: value 0 with error 0 (or EAGAIN). Any
   // other error but EBADF: OnGone follows, after the bytes that are still there to be read.
   virtual IoResult Send(SocketId id, Gather data) noexcept = 0;
+
+  // As Send, with what is in `pipe`, at most `max` bytes: what was taken has left the pipe. The
+  // process ignores SIGPIPE (signals.h).
+  virtual IoResult SendFrom(SocketId id, Pipe& pipe, std::size_t max) noexcept = 0;
+
+  // No more will be sent: the peer sees the end of the stream after the last byte. Reading goes on;
+  // a later Send fails. What a short Send left over is lost to the peer. A stale id is ignored.
+  virtual void EndSending(SocketId id) noexcept = 0;
 
   virtual void SetReadMode(SocketId id, ReadMode mode) noexcept = 0;
 

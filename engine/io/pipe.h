@@ -1,17 +1,24 @@
-// A byte queue between two splices: socket -> pipe -> file.
+// A byte queue between two splices: socket -> pipe -> file or socket.
+//
+//   DirectSocket::SpliceTo -> [pipe] -> Disk::SpliceFrom | Loop::SendFrom | Read
+//                                '-> TeeTo -> [another pipe, the same bytes]
 //
 // PosixPipe is a kernel pipe of up to 1 MiB; the simulated world has its own. Each loop and disk
 // knows the kind that belongs to it: a pipe must not cross from one world into the other.
-// Source: splice(2), fcntl(2) F_SETPIPE_SZ, pipe(7) (pipe-user-pages-soft).
+// Source: splice(2), tee(2), fcntl(2) F_SETPIPE_SZ, pipe(7) (pipe-user-pages-soft).
 #ifndef MILLRACE_ENGINE_IO_PIPE_H_
 #define MILLRACE_ENGINE_IO_PIPE_H_
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
 
 #include "engine/base/units.h"
+#include "engine/io/disk.h"
 
 namespace engine {
 
@@ -26,6 +33,12 @@ class Pipe {
 
   virtual std::size_t bytes() const noexcept = 0;  // in it now
   virtual std::size_t capacity() const noexcept = 0;
+
+  // Takes bytes out, the oldest first; value: how many, 0 of an empty pipe.
+  virtual IoResult Read(Bytes to) noexcept = 0;
+  // Puts the oldest `max` bytes at most into `to` as well; they stay in this pipe too. May take
+  // fewer. EAGAIN: `to` has no room, or this pipe is empty.
+  virtual IoResult TeeTo(Pipe& to, std::size_t max) noexcept = 0;
 };
 
 class PosixPipe final : public Pipe {
@@ -48,6 +61,31 @@ class PosixPipe final : public Pipe {
   bool ok() const noexcept { return read_end_ >= 0; }  // false: descriptors had run out
   std::size_t bytes() const noexcept override { return bytes_; }
   std::size_t capacity() const noexcept override { return capacity_; }
+
+  IoResult Read(Bytes to) noexcept override {
+    const std::size_t wanted = std::min(to.size(), bytes_);
+    if (wanted == 0) return {0, 0};
+    ssize_t got = 0;
+    do {
+      got = ::read(read_end_, to.data(), wanted);
+    } while (got < 0 && errno == EINTR);
+    if (got < 0) return {0, errno};
+    bytes_ -= static_cast<std::size_t>(got);
+    return {got, 0};
+  }
+
+  IoResult TeeTo(Pipe& to, std::size_t max) noexcept override {
+    auto& other = static_cast<PosixPipe&>(to);
+    const std::size_t wanted = std::min(max, bytes_);
+    if (wanted == 0) return {0, EAGAIN};
+    ssize_t copied = 0;
+    do {
+      copied = ::tee(read_end_, other.write_end_, wanted, SPLICE_F_NONBLOCK);
+    } while (copied < 0 && errno == EINTR);
+    if (copied < 0) return {0, errno};
+    other.bytes_ += static_cast<std::size_t>(copied);
+    return {copied, copied == 0 ? EAGAIN : 0};
+  }
 
   // For the loop and the disk, which account for what they move.
   int read_end() const noexcept { return read_end_; }

@@ -19,6 +19,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/io/loop.h"
+#include "engine/io/pipe.h"
 #include "engine/net/address.h"
 
 namespace engine {
@@ -77,6 +78,9 @@ class LoopWorld {
 
   // While true: descriptors have run out (EMFILE) for whoever wants a new one.
   virtual void RunOutOfDescriptors(bool on) = 0;
+
+  // A pipe of this world.
+  virtual std::unique_ptr<Pipe> MakePipe() = 0;
 
   // A file for FileOp, and its content.
   virtual int MakeFile() = 0;

@@ -27,6 +27,8 @@ class MailLoop : public Loop {
   void Listen(int, void (*)(void*, int) noexcept, void*) noexcept override { Unused<int>(); }
   void StopListening(int) noexcept override { Unused<int>(); }
   IoResult Send(SocketId, Gather) noexcept override { return Unused<IoResult>(); }
+  IoResult SendFrom(SocketId, Pipe&, std::size_t) noexcept override { return Unused<IoResult>(); }
+  void EndSending(SocketId) noexcept override { Unused<int>(); }
   void SetReadMode(SocketId, ReadMode) noexcept override { Unused<int>(); }
   void Close(SocketId) noexcept override { Unused<int>(); }
   void Set(Timer&, Time) noexcept override { Unused<int>(); }

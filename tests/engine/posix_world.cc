@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <utility>
@@ -56,6 +57,7 @@ std::array<int, 2> UnixPair() {
 }  // namespace
 
 PosixWorld::PosixWorld(SocketKind kind, Maker maker) : kind_(kind) {
+  std::signal(SIGPIPE, SIG_IGN);  // as BlockSignals() does
   ENGINE_CHECK(::getrlimit(RLIMIT_NOFILE, &limit_) == 0);
   limit_.rlim_cur = std::max(limit_.rlim_cur, std::min(limit_.rlim_max, kDescriptorsWanted));
   ENGINE_CHECK(::setrlimit(RLIMIT_NOFILE, &limit_) == 0);

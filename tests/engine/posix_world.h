@@ -47,6 +47,7 @@ class PosixWorld final : public LoopWorld {
   Address Nowhere() override;
   bool backlog_answers_eagain() const override { return kind_ == SocketKind::kUnix; }
   void RunOutOfDescriptors(bool on) override;
+  std::unique_ptr<Pipe> MakePipe() override { return std::make_unique<PosixPipe>(); }
   int MakeFile() override;
   std::string FileContent(int file) override;
 

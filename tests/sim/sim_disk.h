@@ -34,6 +34,8 @@ class SimPipe final : public engine::Pipe {
   std::size_t bytes() const noexcept override { return content_.size(); }
   std::size_t capacity() const noexcept override { return capacity_; }
   std::string& content() noexcept { return content_; }
+  IoResult Read(engine::Bytes to) noexcept override;
+  IoResult TeeTo(engine::Pipe& to, std::size_t max) noexcept override;
 
  private:
   std::string content_;

@@ -44,6 +44,8 @@ class SimLoop final : public engine::Loop {
               void* context) noexcept override;
   void StopListening(int fd) noexcept override;
   IoResult Send(engine::SocketId id, engine::Gather data) noexcept override;
+  IoResult SendFrom(engine::SocketId id, engine::Pipe& pipe, std::size_t max) noexcept override;
+  void EndSending(engine::SocketId id) noexcept override;
   void SetReadMode(engine::SocketId id, engine::ReadMode mode) noexcept override;
   void Close(engine::SocketId id) noexcept override;
   void Set(engine::Timer& timer, Time at) noexcept override;

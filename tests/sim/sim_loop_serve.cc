@@ -41,6 +41,34 @@ class SimLoop::Direct final : public engine::DirectSocket {
   int end_;
 };
 
+IoResult SimPipe::Read(engine::Bytes to) noexcept {
+  const std::size_t take = std::min(to.size(), content_.size());
+  std::memcpy(to.data(), content_.data(), take);
+  content_.erase(0, take);
+  return {static_cast<std::int64_t>(take), 0};
+}
+
+IoResult SimPipe::TeeTo(engine::Pipe& to, std::size_t max) noexcept {
+  auto& other = static_cast<SimPipe&>(to);
+  const std::size_t take =
+      std::min({max, content_.size(), other.capacity_ - other.content_.size()});
+  if (take == 0) return {0, EAGAIN};
+  other.content_.append(content_, 0, take);
+  return {static_cast<std::int64_t>(take), 0};
+}
+
+IoResult SimLoop::SendFrom(engine::SocketId id, engine::Pipe& pipe, std::size_t max) noexcept {
+  std::string& content = static_cast<SimPipe&>(pipe).content();
+  const iovec piece{content.data(), std::min(max, content.size())};
+  const IoResult result = Send(id, {&piece, 1});
+  if (result.ok()) content.erase(0, static_cast<std::size_t>(result.value));
+  return result;
+}
+
+void SimLoop::EndSending(engine::SocketId id) noexcept {
+  if (const Socket* socket = Find(id)) world_->streams().Shutdown(socket->end);
+}
+
 void SimLoop::ServeSockets() noexcept {
   serving_.clear();
   serving_.swap(ready_);

@@ -81,6 +81,7 @@ class SimLoopWorld final : public engine::LoopWorld {
 
   void RunOutOfDescriptors(bool on) override { world_.set_out_of_descriptors(on); }
 
+  std::unique_ptr<engine::Pipe> MakePipe() override { return std::make_unique<SimPipe>(); }
   int MakeFile() override { return loop_.sim_disk().MakeFile(); }
   std::string FileContent(int file) override { return loop_.sim_disk().FileContent(file); }
 
