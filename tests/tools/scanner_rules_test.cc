@@ -82,7 +82,7 @@ TEST(RulesTest, NamesWhatIsWrong) {
        {"verdict=maybe", "found=x",       "every=0",      "every=x",    "fault=x",
         "setreply=55",   "setreply=554x", "setreply=099", "extension=", "tag",
         "addrcpt",       "addrcpt=",      "quarantine=",  "delheader=", "delheader=X:",
-        "chgheader=X",   "insheader=:x",  "delay=-1s",    "delay=1h",   "jitter="}) {
+        "chgheader=X",   "insheader=:x",  "delay=-1s",    "delay=1w",   "jitter="}) {
     EXPECT_TRUE(ErrorOf(rule).starts_with("bad value of ")) << rule << ": " << ErrorOf(rule);
   }
 }

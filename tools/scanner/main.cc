@@ -2,8 +2,6 @@
 //
 // Exit status: 0 ended by SIGTERM or SIGINT; 1 more requests inside than --max-in-flight, or the
 // loop or a socket could not be made; 64 wrong command line; 66 a file could not be read.
-#include <sys/resource.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -15,43 +13,24 @@
 #include "absl/status/statusor.h"
 #include "engine/io/make_loop.h"
 #include "engine/net/listener.h"
+#include "tools/command_line/program.h"
 #include "tools/scanner/no_disk.h"
 #include "tools/scanner/posix_host.h"
 #include "tools/scanner/scanner_options.h"
 
 namespace {
 
+using command_line::Exit;
+
 // How long a signal may go unnoticed.
 constexpr engine::Time kSignalLook = std::chrono::milliseconds(100);
 // Beyond max_connections: those being refused, and closed ones that the kernel has not let go yet.
 constexpr std::uint32_t kSpareSockets = 1024;
 
-volatile sig_atomic_t stop_asked = 0;
-volatile sig_atomic_t statistics_asked = 0;
+constexpr const char* kName = "millrace-scanner";
 
-void OnSignal(int signal) {
-  (signal == SIGUSR1 ? statistics_asked : stop_asked) = 1;
-}
-
-void InstallSignals() {
-  struct sigaction action {};
-  action.sa_handler = OnSignal;
-  for (const int signal : {SIGTERM, SIGINT, SIGUSR1})
-    ::sigaction(signal, &action, nullptr);
-  action.sa_handler = SIG_IGN;
-  ::sigaction(SIGPIPE, &action, nullptr);
-}
-
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-int Fail(const absl::Status& status, int code) {
-  std::fprintf(stderr, "millrace-scanner: %s\n", std::string(status.message()).c_str());
-  return code;
+int Fail(const absl::Status& status, Exit exit) {
+  return command_line::Fail(kName, status, exit);
 }
 
 void PrintStatistics(const scanner::ScannerApp& app) {
@@ -75,7 +54,7 @@ absl::StatusOr<std::vector<engine::Listener>> OpenListeners(
 
 int Serve(engine::Loop& loop, const scanner::ScannerOptions& options) {
   absl::StatusOr<std::vector<engine::Listener>> listeners = OpenListeners(options);
-  if (!listeners.ok()) return Fail(listeners.status(), EXIT_FAILURE);
+  if (!listeners.ok()) return Fail(listeners.status(), Exit::kTrouble);
   scanner::PosixHost host;
   int code = EXIT_SUCCESS;
   {
@@ -85,12 +64,9 @@ int Serve(engine::Loop& loop, const scanner::ScannerOptions& options) {
       std::printf("ready on %s\n", listener.address().text.c_str());
     }
     std::fflush(stdout);
-    while (stop_asked == 0 && code == EXIT_SUCCESS) {
+    while (!command_line::StopAsked() && code == EXIT_SUCCESS) {
       loop.RunTurn(kSignalLook);
-      if (statistics_asked != 0) {
-        statistics_asked = 0;
-        PrintStatistics(app);
-      }
+      if (command_line::SignalTaken(SIGUSR1)) PrintStatistics(app);
       if (app.over_limit()) {
         std::fprintf(stderr,
                      "millrace-scanner: more than %u requests inside at once\n",
@@ -113,12 +89,12 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   absl::StatusOr<scanner::ScannerOptions> options = scanner::ParseScannerOptions(arguments);
   if (!options.ok()) {
-    const bool usage = absl::IsInvalidArgument(options.status());
-    if (usage) std::fputs(scanner::ScannerUsage(), stderr);
-    return Fail(options.status(), usage ? EX_USAGE : EX_NOINPUT);
+    return absl::IsInvalidArgument(options.status())
+               ? command_line::FailUsage(kName, options.status())
+               : Fail(options.status(), Exit::kInput);
   }
   if (options->help) {
-    std::fputs(scanner::ScannerUsage(), stdout);
+    std::fputs(scanner::ScannerUsage().c_str(), stdout);
     return EXIT_SUCCESS;
   }
   if (options->version) {
@@ -126,11 +102,12 @@ int main(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   options->config.log_id_number = static_cast<std::uint32_t>(::getpid());
-  InstallSignals();
-  RaiseDescriptorLimit();
+  command_line::CatchSignals();
+  command_line::CatchSignal(SIGUSR1);
+  command_line::RaiseDescriptorLimit();
   scanner::NoDisk disk;
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(
       options->io, {.disk = &disk, .sockets_max = options->config.connections_max + kSpareSockets});
-  if (!loop.ok()) return Fail(loop.status(), EXIT_FAILURE);
+  if (!loop.ok()) return Fail(loop.status(), Exit::kTrouble);
   return Serve(**loop, *options);
 }

@@ -3,11 +3,11 @@
 
 #include <array>
 #include <cctype>
-#include <charconv>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "ampdp/attribute.h"
+#include "tools/command_line/values.h"
 
 namespace scanner {
 namespace {
@@ -28,8 +28,6 @@ constexpr std::array<const char*, 11> kFaultTexts = {"none",
 constexpr std::array<const char*, 3> kFindingTexts = {"clean", "eicar", "gtube"};
 constexpr std::array<const char*, 5> kVerdictTexts = {
     "continue", "accept", "reject", "discard", "tempfail"};
-
-constexpr double kDurationMax = 1e6;  // of whatever unit
 
 struct Word {
   std::string key{};
@@ -243,25 +241,9 @@ absl::StatusOr<std::vector<Rule>> ParseRules(std::string_view text) {
 }
 
 bool ParseDuration(std::string_view text, engine::Time* duration) {
-  double amount = 0;
-  const char* end = text.data() + text.size();
-  const std::from_chars_result read = std::from_chars(text.data(), end, amount);
-  if (read.ec != std::errc() || !(amount >= 0 && amount <= kDurationMax)) return false;
-  const std::string_view unit(read.ptr, static_cast<std::size_t>(end - read.ptr));
-  double nanoseconds = amount;
-  if (unit == "us") {
-    nanoseconds *= 1e3;
-  } else if (unit == "ms") {
-    nanoseconds *= 1e6;
-  } else if (unit == "s" || unit.empty()) {
-    nanoseconds *= 1e9;
-  } else if (unit == "m") {
-    nanoseconds *= 60e9;
-  } else {
-    return false;
-  }
-  *duration = engine::Time(static_cast<std::int64_t>(nanoseconds));
-  return true;
+  const absl::StatusOr<engine::Time> read = command_line::ReadDuration(text);
+  if (read.ok()) *duration = *read;
+  return read.ok();
 }
 
 bool MatchesPattern(std::string_view pattern, std::string_view text) {

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/io/make_loop.h"
+#include "tools/command_line/option_table.h"
 #include "tools/scanner/scanner_app.h"
 
 namespace scanner {
@@ -28,7 +29,7 @@ struct ScannerOptions {
 absl::StatusOr<ScannerOptions> ParseScannerOptions(std::span<const std::string> arguments);
 
 // What --help prints.
-const char* ScannerUsage();
+std::string ScannerUsage();
 
 }  // namespace scanner
 
