@@ -85,21 +85,25 @@ ResultsRecorder::ResultsRecorder(RunDescription description,
 
 bool ResultsRecorder::Tick(engine::Time now) {
   results_.elapsed = std::max(results_.elapsed, now - begin_);
-  if (results_.elapsed - point_.at < point_length_) return false;
+  if (results_.elapsed < NextBorder()) return false;
   ClosePoint(results_.elapsed);
   return true;
 }
 
 void ResultsRecorder::Finish(engine::Time now) {
   results_.elapsed = std::max(results_.elapsed, now - begin_);
+  if (results_.elapsed >= NextBorder()) ClosePoint(results_.elapsed);
   const bool empty = results_.elapsed == point_.at && !results_.series.empty();
   if (!empty) ClosePoint(results_.elapsed);
 }
 
-// A point ends on a whole multiple of the length, however late the call is, unless the run ends.
+// Points end on whole multiples of the length, however late the call is.
+engine::Time ResultsRecorder::NextBorder() const {
+  return (point_.at / point_length_ + 1) * point_length_;
+}
+
 void ResultsRecorder::ClosePoint(engine::Time now) {
-  engine::Time end = now;
-  if (now - point_.at >= point_length_) end -= now % point_length_;
+  const engine::Time end = now < NextBorder() ? now : now - now % point_length_;
   point_.length = end - point_.at;
   point_.in_flight_max = std::max(point_.in_flight_max, results_.in_flight);
   point_.end_of_message = LatencyOf(point_end_of_message_);

@@ -216,6 +216,7 @@ class ResultsRecorder {
   const RunResults& results() const noexcept { return results_; }
 
  private:
+  engine::Time NextBorder() const;
   void ClosePoint(engine::Time now);
   void SampleProcess(SeriesPoint* point);
   void MergeNeighbours();
