@@ -1,7 +1,7 @@
 """The processes of one rig: the scanner, the daemon that is measured, the player.
 
 Each daemon is a process of its own on sockets in the scratch folder, pinned to its core. Whoever measures something
-else beside the incumbent and millrace adds a Subject.
+else adds a Subject.
 """
 import ctypes
 import dataclasses
@@ -17,10 +17,13 @@ import sys
 import time
 import typing
 
+import load
+
 INCUMBENT = "/usr/sbin/amavisd-milter"
 START_SECONDS_MAX = 10
 STOP_SECONDS_MAX = 12      # millrace itself takes at most 8
-SESSION_SECONDS_MAX = 20   # without an octet: the player gives the session up and counts a failure
+IDLE_SECONDS_MAX = 12      # for all idle sessions to stand, or to stay as few as they are
+PLAY_SECONDS_MAX = 120
 FILES_MAX = 20000          # open files, the same limit for everyone, where the hard limit allows it
 PR_SET_PDEATHSIG = 1
 CPU_CLOCK_OF_PROCESS = 2   # CPUCLOCK_SCHED: what a process has used with all its threads, ended ones too
@@ -31,32 +34,52 @@ class Failed(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a daemon is to work."""
+    build: pathlib.Path
+    milter: pathlib.Path   # Unix sockets
+    scanner: pathlib.Path
+    work: pathlib.Path     # empty folder
+    pid_file: pathlib.Path
+    scanner_connections: int  # at most at a time; 0: no limit
+
+    def flags(self):
+        """What the incumbent and millrace call alike."""
+        limit = ["-m", str(self.scanner_connections)] if self.scanner_connections else []
+        return ["-f", "-s", str(self.milter), "-S", str(self.scanner), "-w", str(self.work), "-p", str(self.pid_file),
+                *limit]
+
+
+@dataclasses.dataclass(frozen=True)
 class Subject:
     name: str
-    # (build folder, milter socket, scanner socket, working directory, pid file) -> command line
-    command: typing.Callable
+    command: typing.Callable  # Place -> command line
     # The incumbent takes 4.5 s for a SIGTERM and leaves its directories behind; nothing of it is needed any more.
     stop_signal: int
 
 
 def millrace(io):
     """millrace as the packages run it, but in the foreground; its log, a line per message, goes to a file."""
-    def command(build, milter, scanner, work, pid_file):
-        return [str(build / "bin/millrace"), "-f", f"--io={io}", "-s", str(milter), "-S", str(scanner),
-                "-w", str(work), "-p", str(pid_file)]
-    return command
+    return lambda place: [str(place.build / "bin/millrace"), f"--io={io}", *place.flags()]
 
 
-def incumbent(_build, milter, scanner, work, pid_file):
-    """amavisd-milter with its defaults: no limit of connections, no debugging, which means no log line per message."""
-    return [INCUMBENT, "-f", "-s", str(milter), "-S", str(scanner), "-w", str(work), "-p", str(pid_file)]
+def incumbent(place):
+    """amavisd-milter with its defaults: no debugging, which means no log line per message."""
+    return [INCUMBENT, *place.flags()]
 
 
-REFERENCE = "amavisd-milter"  # ratios are to this one
+def the_floor(place):
+    return [str(place.build / "bin/millrace-floor"), f"--listen={place.milter}", f"--scanner={place.scanner}",
+            f"--work={place.work}", "--newlines=lf"]
+
+
+REFERENCE = "amavisd-milter"
+FLOOR = load.FLOOR
 SUBJECTS = [
     Subject(REFERENCE, incumbent, signal.SIGKILL),
     Subject("millrace uring", millrace("uring"), signal.SIGTERM),
     Subject("millrace epoll", millrace("epoll"), signal.SIGTERM),
+    Subject(FLOOR, the_floor, signal.SIGKILL),
 ]
 
 
@@ -73,12 +96,14 @@ class User:
         os.chmod(folder, 0o750)
 
 
-def need_programs(build, root):
+def need_programs(build, root, subjects):
     """Everything that is started; installs amavisd-milter where that is possible."""
-    for program in ["millrace", "millrace-scanner", "millrace-replay"]:
+    for program in ["millrace", "millrace-floor", "millrace-scanner", "millrace-replay"]:
         if not os.access(build / "bin" / program, os.X_OK):
             sys.exit(f"bench/compare/run: {build}/bin/{program} is missing: "
                      "cmake --preset release && cmake --build --preset release")
+    if REFERENCE not in [subject.name for subject in subjects]:
+        return
     if not os.access(INCUMBENT, os.X_OK) and os.getuid() == 0:
         subprocess.run([str(root / "tools/setup"), "--peers"], check=True)
     if not os.access(INCUMBENT, os.X_OK):
@@ -86,24 +111,32 @@ def need_programs(build, root):
 
 
 class Rig:
-    """Holds the scanner while it is entered, and starts daemons and players beside it."""
+    """Starts daemons and players, and one scanner for each delay, which stays until the rig is left."""
 
     def __init__(self, options, user, scratch, spools):
         self.build = options.build.resolve()
         self.daemon_cpu, self.load_cpu = options.daemon_cpu, options.load_cpu
         self.user, self.scratch, self.spools = user, scratch, spools
-        self.scanner_socket = scratch / "scanner.sock"
-        self.scanner = None
+        self.scanners = {}  # delay in ms -> process
         self.serial = 0
 
     def __enter__(self):
-        self.scanner = self.start([str(self.build / "bin/millrace-scanner"), "--listen", f"unix:{self.scanner_socket}",
-                                   "--reply-file", str(self.scratch / "reply")], self.load_cpu, "scanner.log")
-        wait_for_socket(self.scanner, self.scanner_socket, self.scratch / "scanner.log")
         return self
 
     def __exit__(self, *_):
-        stop(self.scanner, signal.SIGTERM)
+        for scanner in self.scanners.values():
+            stop(scanner, signal.SIGTERM)
+
+    def scanner_socket(self, delay_ms):
+        """The socket of the scanner that waits so long before each reply."""
+        path = self.scratch / f"scanner{delay_ms}.sock"
+        if delay_ms not in self.scanners:
+            log = self.scratch / f"scanner{delay_ms}.log"
+            self.scanners[delay_ms] = self.start(
+                [str(self.build / "bin/millrace-scanner"), "--listen", f"unix:{path}", "--reply-file",
+                 str(self.scratch / "reply"), "--delay", f"{delay_ms}ms"], self.load_cpu, log.name)
+            wait_for_socket(self.scanners[delay_ms], path, log)
+        return path
 
     def start(self, command, cpu, log):
         """A pinned child with its output in `log`, which ends when we do."""
@@ -120,29 +153,80 @@ class Rig:
             os.setresuid(*[self.user.ids[0]] * 3)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
-    def daemon(self, subject, spool):
+    def daemon(self, subject, scenario, spool):
         """A started daemon; use it with `with`."""
-        return Daemon(self, subject, spool)
+        return Daemon(self, subject, scenario, spool)
 
     def play(self, milter, scenario, *amount):
         """Runs the player to its end; its report as a dict. It fails as the scenario does, not as a program."""
+        return self.run_player(milter, scenario, "--sessions", str(scenario.sessions), "--messages-per-session",
+                               str(scenario.messages_per_session), *amount)
+
+    def play_once(self, milter, scenario):
+        """Each message of the scenario once, with what became of it."""
+        return self.run_player(milter, scenario, "--once")
+
+    def run_player(self, milter, scenario, *arguments):
         out = self.scratch / "player.json"
-        command = [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}",
-                   "--transactions", str(self.scratch / "transactions"), "--only", scenario.message,
-                   "--sessions", str(scenario.sessions), "--messages-per-session", str(scenario.messages_per_session),
-                   "--timeout", f"{SESSION_SECONDS_MAX}s", "--json", str(out), *amount]
+        command = [*self.player(milter, scenario, out), *arguments]
         out.unlink(missing_ok=True)
         child = self.start(command, self.load_cpu, "player.log")
-        child.wait(timeout=120)
+        try:
+            child.wait(timeout=PLAY_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            stop(child, signal.SIGKILL)
+            raise Failed(f"the player was not through after {PLAY_SECONDS_MAX} s with {milter}") from None
         if not out.exists():
-            raise Failed("millrace-replay said: " + (self.scratch / "player.log").read_text()[-500:])
+            raise Failed("millrace-replay said: " + tail(self.scratch / "player.log"))
         return json.loads(out.read_text())
+
+    def player(self, milter, scenario, out):
+        return [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}", "--transactions",
+                str(self.scratch / "transactions"), "--only", ",".join(scenario.messages), "--timeout",
+                f"{scenario.timeout}s", "--json", str(out)]
+
+
+class IdleSessions:
+    """A player of its own that holds the scenario's idle sessions while it is entered.
+
+    `stood`: how many there were when the load began; `left`: at the end.
+    """
+
+    def __init__(self, rig, daemon, scenario):
+        self.rig, self.daemon, self.wanted = rig, daemon, scenario.idle
+        self.stood = self.left = 0
+        self.out = rig.scratch / "idle.json"
+        self.out.unlink(missing_ok=True)
+        self.command = [*rig.player(daemon.socket, scenario, self.out), "--idle", str(scenario.idle), "--duration",
+                        f"{PLAY_SECONDS_MAX}s"]
+        self.player = None
+
+    def __enter__(self):
+        if self.wanted == 0:
+            return self
+        before = self.daemon.descriptors()
+        self.player = self.rig.start(self.command, self.rig.load_cpu, "idle.log")
+        deadline = time.monotonic() + IDLE_SECONDS_MAX
+        unchanged = 0
+        while self.stood < self.wanted and unchanged < 50 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            now = self.daemon.descriptors() - before
+            unchanged = unchanged + 1 if now == self.stood and now > 0 else 0
+            self.stood = max(0, now)
+        return self
+
+    def __exit__(self, *_):
+        if self.player is None:
+            return
+        stop(self.player, signal.SIGTERM)
+        if self.out.exists():
+            self.left = json.loads(self.out.read_text())["idle_open"]
 
 
 class Daemon:
     """One daemon under measurement, with an empty working directory of its own."""
 
-    def __init__(self, rig, subject, spool):
+    def __init__(self, rig, subject, scenario, spool):
         rig.serial += 1
         self.subject = subject
         self.work = rig.spools[spool] / f"work{rig.serial}"
@@ -150,26 +234,45 @@ class Daemon:
         self.log = rig.scratch / f"daemon{rig.serial}.log"
         self.work.mkdir()
         rig.user.give(self.work)
-        command = subject.command(rig.build, self.socket, rig.scanner_socket, self.work,
-                                  rig.scratch / f"pid{rig.serial}")
-        self.process = rig.start(command, rig.daemon_cpu, self.log.name)
+        place = Place(build=rig.build, milter=self.socket, scanner=rig.scanner_socket(scenario.scanner_delay_ms),
+                      work=self.work, pid_file=rig.scratch / f"pid{rig.serial}",
+                      scanner_connections=scenario.scanner_connections)
+        self.process = rig.start(subject.command(place), rig.daemon_cpu, self.log.name)
         self.pid = self.process.pid
 
     def __enter__(self):
         wait_for_socket(self.process, self.socket, self.log)
         return self
 
-    def __exit__(self, kind, *_):
-        ended = self.process.poll()
+    def __exit__(self, *_):
         stop(self.process, self.subject.stop_signal)
-        if kind is None and ended is not None:
-            raise Failed(f"{self.subject.name} ended by itself ({ended}): {tail(self.log)}")
         self.log.unlink()
         shutil.rmtree(self.work, ignore_errors=True)
 
+    def ended_by_itself(self):
+        """How, as text; empty while it runs."""
+        code = self.process.poll()
+        if code is None:
+            return ""
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return f"{how}: {tail(self.log)}"
+
+    def descriptors(self):
+        """How many it has open; 0 when it has ended."""
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except OSError:
+            return 0
+
     def cpu_seconds(self):
-        """User and system time of the whole process so far, in nanosecond steps: its CPU clock."""
-        return time.clock_gettime(~self.pid << 3 | CPU_CLOCK_OF_PROCESS)
+        """User and system time of the whole process so far, in nanosecond steps: its CPU clock.
+
+        None when it has ended; the same for the figures below.
+        """
+        try:
+            return time.clock_gettime(~self.pid << 3 | CPU_CLOCK_OF_PROCESS)
+        except OSError:
+            return None
 
     def settled_cpu_seconds(self):
         """The same once nothing is left to do (sessions are torn down after the player has gone)."""
@@ -177,27 +280,30 @@ class Daemon:
         for _ in range(100):
             time.sleep(0.03)
             now = self.cpu_seconds()
-            if now - before < 0.0001:
+            if now is None or before is None or now - before < 0.0001:
                 return now
             before = now
         return before
 
     def ticks(self):
         """(user, system) of the whole process in seconds, in steps of 10 ms."""
-        text = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+        try:
+            text = pathlib.Path(f"/proc/{self.pid}/stat").read_text()
+        except OSError:
+            return None
         fields = text.rsplit(")", 1)[1].split()
         tick = os.sysconf("SC_CLK_TCK")
         return int(fields[11]) / tick, int(fields[12]) / tick
 
-    def peak_kib(self):
+    def peak_mib(self):
         """Peak resident memory."""
-        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1])
-        return 0
-
-    def threads(self):
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+        try:
+            for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+        except OSError:
+            pass
+        return None
 
 
 def raise_file_limit():

@@ -1,130 +1,86 @@
-"""Medians, spreads and ratios; tables for people."""
-import datetime
-import os
-import pathlib
-import platform
-import statistics
-import subprocess
+"""The tables for a terminal, and what all forms of report share: how a figure is written."""
 import sys
 
 import daemons
 
-FIGURES = ["cpu_us", "per_second", "cores", "p50_ms", "p99_ms", "peak_mib"]
 CALLS_SHOWN_ABOVE = 0.005  # per message; the rest is one line
 
 
-def facts(options, root):
-    """Where and when this was measured."""
-    commit = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty"], capture_output=True, text=True,
-                            check=False).stdout.strip() or "unknown"
-    disk = file_system(options.ext4_dir)
-    if "ext4" in options.spool and disk != "ext4":
-        print(f"{options.ext4_dir} is {disk}, not ext4: what is called ext4 below is {disk}", file=sys.stderr)
-    return {
-        "command": " ".join(["bench/compare/run", *sys.argv[1:]]),
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "commit": commit, "kernel": platform.release(), "cpu": cpu_model(), "cores": os.cpu_count(),
-        "daemon_cpu": options.daemon_cpu, "load_cpu": options.load_cpu,
-        "incumbent": package_version("amavisd-milter"), "disk": f"{options.ext4_dir} is {disk}",
-        "load_average_before": os.getloadavg(),
-    }
-
-
-def cpu_model():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
-def file_system(folder):
-    """The type of the file system that `folder` is on: of the longest mount point above it."""
-    path = str(folder.resolve()) + "/"
-    best = ("", "unknown")
-    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
-        _, point, kind = line.split()[:3]
-        if path.startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
-            best = (point, kind)
-    return best[1]
-
-
-def package_version(name):
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", name], capture_output=True, text=True, check=False)
-    return done.stdout or "unknown"
-
-
 def progress(number, rounds, result):
-    cost = f"{result['cpu_us']:8.1f} us/message" if result["cpu_us"] else "  nothing passed"
+    cost = f"{result['cpu_us']:8.1f} us/message" if result["cpu_us"] else "  nothing passed   "
     lost = f"  {result['failed']} FAILED" if result["failed"] else ""
-    print(f"round {number + 1}/{rounds}  {result['spool']:5}  {result['scenario']:5}  {result['subject']:15} {cost}"
-          f"  {result['per_second']:7.0f}/s{lost}", file=sys.stderr, flush=True)
+    ended = "  ENDED BY ITSELF" if result["ended_by_itself"] else ""
+    print(f"round {number + 1}/{rounds}  {result['spool']:5}  {result['scenario']:8}  {result['subject']:15} {cost}"
+          f"  {result['per_second'] or 0:7.0f}/s{lost}{ended}", file=sys.stderr, flush=True)
 
 
-def spread(values):
-    """{"median", "min", "max"} of the rounds in which there was a value."""
-    values = [value for value in values if value is not None]
-    if not values:
-        return None
-    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+def head(about):
+    """Where and when, in three lines."""
+    averages = [" ".join(f"{x:.1f}" for x in about[key]) for key in ["load_average_before", "load_average_after"]]
+    return [
+        f"{about['date']}, repository at {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
+        f"{about['cores']} cores; took {about['seconds_taken']:.0f} s",
+        f"amavisd-milter {about['incumbent']}; daemon on core {about['daemon_cpu']}, player and scanner on core "
+        f"{about['load_cpu']}; {about['disk']}; replies of {about['reply_bytes']} octets",
+        f"load average before {averages[0]}, after {averages[1]}",
+    ]
 
 
-def summarize(results):
-    """One entry per spool, scenario and subject, in the order of the first round."""
-    groups = {}
-    for result in results:
-        groups.setdefault((result["spool"], result["scenario"], result["subject"]), []).append(result)
-    table = []
-    for (spool, scenario, subject), rounds in groups.items():
-        reference = {r["round"]: r for r in groups[spool, scenario, daemons.REFERENCE]}
-        paired = [(r, reference[r["round"]]) for r in rounds]
-        row = {"spool": spool, "scenario": scenario, "subject": subject, "rounds": len(rounds),
-               "messages": sum(r["messages"] for r in rounds), "failed": sum(r["failed"] for r in rounds),
-               "errors": add_up(r["errors"] for r in rounds), "outcomes": add_up(r["outcomes"] for r in rounds)}
-        row.update({name: spread([r[name] for r in rounds]) for name in FIGURES})
-        row["ratio"] = spread([r["cpu_us"] / b["cpu_us"] if r["cpu_us"] and b["cpu_us"] else None for r, b in paired])
-        table.append(row)
-    order = [subject.name for subject in daemons.SUBJECTS]
-    return sorted(table, key=lambda row: order.index(row["subject"]))
+def print_all(run):
+    print("\n" + "\n".join([run["facts"]["command"], *head(run["facts"]), *run["facts"]["notes"]]))
+    for scenario, spool, rows in groups(run):
+        print_scenario(scenario, spool, rows)
+    for scenario, counted in call_groups(run):
+        print_calls(scenario, counted)
 
 
-def add_up(counts):
-    total = {}
-    for each in counts:
-        for name, count in each.items():
-            total[name] = total.get(name, 0) + count
-    return {name: count for name, count in total.items() if count}
-
-
-def print_all(about, scenarios, table, calls):
-    print(f"\n{about['command']}\n{about['date']}, repository at {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
-          f"{about['cores']} cores\namavisd-milter {about['incumbent']}; daemon on core {about['daemon_cpu']}, "
-          f"player and scanner on core {about['load_cpu']}; {about['disk']}; replies of "
-          f"{about['reply_bytes']} octets")
-    print("load average before and after: " + ", ".join(
-        " ".join(f"{x:.1f}" for x in about[key]) for key in ["load_average_before", "load_average_after"]))
+def groups(run):
+    """(scenario, spool, rows) in the order of the run."""
+    table = run["summary"]
     for spool in dict.fromkeys(row["spool"] for row in table):
-        for scenario in scenarios:
-            rows = [row for row in table if (row["spool"], row["scenario"]) == (spool, scenario.name)]
+        for scenario in run["scenarios"]:
+            rows = [row for row in table if (row["spool"], row["scenario"]) == (spool, scenario["name"])]
             if rows:
-                print_scenario(scenario, spool, rows)
-    for scenario in scenarios:
-        counted = [c for c in calls if c["scenario"] == scenario.name]
+                yield scenario, spool, rows
+
+
+def call_groups(run):
+    for scenario in run["scenarios"]:
+        counted = [c for c in run["system_calls"] if c["scenario"] == scenario["name"]]
         if counted:
-            print_calls(scenario, counted)
+            yield scenario, counted
 
 
 def print_scenario(scenario, spool, rows):
-    print(f"\n{scenario.title}; spool on {spool}; {rows[0]['rounds']} rounds: median (lowest .. highest)")
-    print(f"  {'':15} {'CPU us/message':>27} {'ratio':>22} {'messages/s':>27} {'cores':>6} {'p50 ms':>8} {'p99 ms':>8} "
-          f"{'MiB':>7} {'failed':>7}")
+    print(f"\n{scenario['name']}: {scenario['title']}; spool on {spool}; {rows[0]['rounds']} rounds: median "
+          "(lowest .. highest)")
+    print(f"  {'':15} {'CPU us/message':>27} {'to incumbent':>22} {'to floor':>18} {'messages/s':>27} {'cores':>6} "
+          f"{'p50 ms':>8} {'p99 ms':>8} {'MiB':>7}  failed of")
     for row in rows:
-        cores, p50, p99, peak = (row[name]["median"] for name in ["cores", "p50_ms", "p99_ms", "peak_mib"])
-        print(f"  {row['subject']:15} {cell(row['cpu_us'], 1):>27} {ratio(row):>22} {cell(row['per_second'], 0):>27} "
-              f"{cores:6.2f} {p50:8.2f} {p99:8.2f} {peak:7.1f} {row['failed']:7}")
+        print(f"  {row['subject']:15} {cell(row['cpu_us'], 1):>27} {to_incumbent(row):>22} {to_floor(row):>18} "
+              f"{cell(row['per_second'], 0):>27} {middle(row['cores'], 2):>6} {middle(row['p50_ms'], 2):>8} "
+              f"{middle(row['p99_ms'], 2):>8} {middle(row['peak_mib'], 1):>7} {row['failed']:7} {tried(row)}")
     for row in rows:
-        if row["failed"]:
-            kinds = {**{k: v for k, v in row["outcomes"].items() if k != "accepted"}, **row["errors"]}
-            print(f"  {row['subject']} failed: " + ", ".join(f"{kind} {count}" for kind, count in kinds.items()))
+        for note in notes(row):
+            print(f"  {row['subject']}: {note}")
+    for name in scenario["left_out"]:
+        print(f"  {name}: cannot do this, left out")
+
+
+def notes(row):
+    """What the figures of a row do not tell."""
+    kinds = {**{kind: count for kind, count in row["outcomes"].items() if kind != "accepted"}, **row["errors"]}
+    if kinds:
+        yield "failed: " + ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    if row["idle_left"] < row["idle_wanted"]:
+        yield f"of {row['idle_wanted']} idle sessions {row['idle_wanted'] - row['idle_left']} did not stand to the end"
+    for how in sorted(set(row["ended_by_itself"])):
+        yield f"ended by itself in {row['ended_by_itself'].count(how)} of {row['rounds']} rounds ({how})"
+
+
+def tried(row):
+    """How many messages were begun."""
+    return row["messages"] + row["left_by_client"] + row["failed"]
 
 
 def cell(values, digits):
@@ -133,26 +89,45 @@ def cell(values, digits):
     return f"{values['median']:.{digits}f} ({values['min']:.{digits}f} .. {values['max']:.{digits}f})"
 
 
-def ratio(row):
-    """1/22.0 (20.1 .. 23.5): how many times less than the reference."""
-    if row["subject"] == daemons.REFERENCE or row["ratio"] is None:
+def middle(values, digits):
+    return "-" if values is None else f"{values['median']:.{digits}f}"
+
+
+def to_incumbent(row):
+    """1/22.0 (20.1 .. 23.5): how many times less."""
+    if row["subject"] == daemons.REFERENCE:
         return "1"
-    low, middle, high = (1 / row["ratio"][key] for key in ["max", "median", "min"])
-    return f"1/{middle:.1f} ({low:.1f} .. {high:.1f})"
+    if row["to_incumbent"] is None:
+        return "-"
+    low, median, high = (1 / row["to_incumbent"][key] for key in ["max", "median", "min"])
+    return f"1/{median:.1f} ({low:.1f} .. {high:.1f})"
+
+
+def to_floor(row):
+    """1.85 (1.80 .. 1.93): how many times more."""
+    if row["subject"] == daemons.FLOOR:
+        return "1"
+    return cell(row["to_floor"], 1 if row["to_floor"] and row["to_floor"]["median"] >= 10 else 2)
+
+
+def shown_calls(counted):
+    """The names of the calls that anyone but the reference makes, most frequent first, and what remains of each."""
+    ours = [c for c in counted if c["subject"] != daemons.REFERENCE] or counted
+    most = {name: max(c["by_call"].get(name, 0) for c in ours) for c in ours for name in c["by_call"]}
+    names = [name for name, calls in sorted(most.items(), key=lambda item: -item[1]) if calls >= CALLS_SHOWN_ABOVE]
+    rest = [sum(calls for name, calls in c["by_call"].items() if name not in names) for c in counted]
+    return names, rest
 
 
 def print_calls(scenario, counted):
     """One column per subject, one line per call; the calls that only the reference makes are one line."""
-    print(f"\nsystem calls per message; {scenario.title}; {counted[0]['messages']} messages, spool on "
+    print(f"\nsystem calls per message; {scenario['title']}; {counted[0]['messages']} messages, spool on "
           f"{counted[0]['spool']}")
     print(f"  {'':22}" + "".join(f"{c['subject']:>16}" for c in counted))
     print(f"  {'all':22}" + "".join(f"{c['per_message']:16.2f}" for c in counted))
-    ours = [c for c in counted if c["subject"] != daemons.REFERENCE]
-    most = {name: max(c["by_call"].get(name, 0) for c in ours) for c in ours for name in c["by_call"]}
-    shown = [name for name, calls in sorted(most.items(), key=lambda item: -item[1]) if calls >= CALLS_SHOWN_ABOVE]
-    for name in shown:
+    names, rest = shown_calls(counted)
+    for name in names:
         print(f"  {name:22}" + "".join(f"{c['by_call'].get(name, 0):16.2f}" for c in counted))
-    rest = [sum(calls for name, calls in c["by_call"].items() if name not in shown) for c in counted]
     print(f"  {'others':22}" + "".join(f"{calls:16.2f}" for calls in rest))
     for c in counted:
         if c["failed"]:

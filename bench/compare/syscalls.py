@@ -17,7 +17,7 @@ SPOOL = "tmpfs"
 ATTACH_SECONDS_MAX = 5
 
 
-def count_all(rig, quick):
+def count_all(rig, subjects, quick):
     """A list of {"subject", "scenario", "messages", "failed", "per_message", "by_call": {name: per message}}.
 
     `quick`: a quarter of the messages, with a new session for each alone.
@@ -29,12 +29,12 @@ def count_all(rig, quick):
     wanted = {"many": MESSAGES["many"] // 4} if quick else MESSAGES
     scenarios = [s for s in load.SCENARIOS if s.name in wanted]
     return [count(rig, subject, scenario, spool, wanted[scenario.name])
-            for scenario in scenarios for subject in daemons.SUBJECTS]
+            for scenario in scenarios for subject in subjects]
 
 
 def count(rig, subject, scenario, spool, messages):
     out = rig.scratch / "strace.txt"
-    with rig.daemon(subject, spool) as daemon:
+    with rig.daemon(subject, scenario, spool) as daemon:
         rig.play(daemon.socket, scenario, "--messages", "256")
         daemon.settled_cpu_seconds()
         tracer = subprocess.Popen(["strace", "-q", "-c", "-f", "-o", str(out), "-p", str(daemon.pid)],
@@ -47,7 +47,8 @@ def count(rig, subject, scenario, spool, messages):
     good = played["outcomes"].get("accepted", 0)
     by_call = {name: calls / good for name, calls in parse(out.read_text()).items()} if good else {}
     return {"subject": subject.name, "scenario": scenario.name, "spool": spool, "messages": good,
-            "failed": played["messages"] - good, "errors": played["errors"], "per_message": sum(by_call.values()), "by_call": by_call}
+            "failed": played["messages"] - good, "errors": played["errors"],
+            "per_message": sum(by_call.values()), "by_call": by_call}
 
 
 def wait_attached(pid):

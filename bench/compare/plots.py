@@ -1,0 +1,46 @@
+"""Horizontal bars as inline SVG: a line of text with a bar below it, in per cent of the width.
+
+Colours and fonts come from the page's style sheet, by class. Text keeps its size whatever the width.
+"""
+import html
+
+ROW_HEIGHT = 34
+TEXT_Y, BAR_Y, BAR_HEIGHT = 13, 19, 9
+
+
+def bars(rows, label, mark=None):
+    """An SVG element. `rows`: dicts of "name", "note" (text at the right), "css" (class of the bar), and "value", "low",
+    "high" or None for a row without figures. The scale is linear from 0 to the largest figure. `label`: what a reader of
+    the text alternative is told. `mark`: a value at which a line is drawn through all rows.
+    """
+    most = max([row["high"] for row in rows if row["value"] is not None] + [mark or 0]) or 1
+    parts = []
+    if mark:
+        x = percent(mark, most)
+        parts.append(f'<line class="mark" x1="{x}" x2="{x}" y1="4" y2="{ROW_HEIGHT * len(rows)}"/>')
+    for index, row in enumerate(rows):
+        top = index * ROW_HEIGHT
+        parts.append(f'<text class="name" x="0" y="{top + TEXT_Y}">{html.escape(row["name"])}</text>')
+        parts.append(f'<text class="note" x="100%" y="{top + TEXT_Y}">{html.escape(row["note"])}</text>')
+        parts.append(f'<rect class="track" x="0" y="{top + BAR_Y}" width="100%" height="{BAR_HEIGHT}"/>')
+        if row["value"] is not None:
+            parts.append(bar(row, top, most))
+    return (f'<svg role="img" aria-label="{html.escape(label, quote=True)}" width="100%" '
+            f'height="{ROW_HEIGHT * len(rows)}">{"".join(parts)}</svg>')
+
+
+def bar(row, top, most):
+    """The bar to the value, and a line from the lowest to the highest figure."""
+    y = top + BAR_Y + BAR_HEIGHT / 2
+    text = (f'<rect class="{row["css"]}" x="0" y="{top + BAR_Y}" width="{percent(row["value"], most)}" '
+            f'height="{BAR_HEIGHT}"/>')
+    if row["high"] > row["low"]:
+        low, high = percent(row["low"], most), percent(row["high"], most)
+        text += f'<line class="spread" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
+        for x in [low, high]:
+            text += f'<line class="spread" x1="{x}" x2="{x}" y1="{y - 3}" y2="{y + 3}"/>'
+    return text
+
+
+def percent(value, most):
+    return f"{100 * value / most:.2f}%"
