@@ -8,7 +8,9 @@
 // A session's records have its number, and come in that order; records of different sessions are
 // interleaved as they ended. A session without a message has no TransactionRecord; every session
 // that was seen to its end has a SessionRecord and a CloseRecord. MACRO packets belong to the
-// command that they precede, an ABORT that follows a verdict to the transaction that it ends.
+// command that they precede, an ABORT that follows a verdict to the transaction that it ends, and
+// so does an ABORT or a QUIT in place of a verdict. What passes between two transactions leads the
+// second one's packets: session_observer.h has it exactly.
 // The octets of BODY packets (and of an end of message that carries some) are taken out of the
 // packets and kept once per content: see BodyRef.
 #ifndef MILLRACE_TOOLS_TRACE_RECORD_H_
@@ -28,11 +30,12 @@ enum class Direction : std::uint8_t { kToFilter, kToServer };
 
 // One MILTER packet without its length.
 struct Packet {
-  std::uint64_t offset_us = 0;  // since the record's time_us
+  std::uint64_t offset_us = 0;  // since the record's time_us; in a CloseRecord before it
   Direction direction = Direction::kToFilter;
-  std::uint8_t code = 0;         // a milter::Command or milter::Reply, as it was on the wire
-  std::uint32_t body_bytes = 0;  // of its payload, taken out: the next ones of the record's body
-  std::string payload;           // the rest: all but of BODY packets
+  std::uint8_t code = 0;  // a milter::Command or milter::Reply, as it was on the wire
+  // Of its payload, taken out: the next ones of the record's body, when that is kWhole.
+  std::uint32_t body_bytes = 0;
+  std::string payload;  // the rest: all but of BODY packets
 };
 
 // BLAKE2b-256 of the octets.
@@ -53,7 +56,7 @@ struct SessionRecord {
 
 enum class Captured : std::uint8_t {
   kWhole,       // the body is what was sent
-  kNone,        // there was none to capture
+  kNone,        // there was none to capture, or not an octet
   kLate,        // the other end was answered before the copy was done: it was thrown away
   kUnreadable,  // it could not be read
   kTooLarge,    // over the recorder's limit

@@ -3,8 +3,11 @@
 //
 // Decoding is tolerant: a packet that says nothing to us is passed over and counted. Macros of MAIL
 // and later go to the transaction, a recipient's to the recipient, those before MAIL to the
-// session. Values that the mail server's end makes itself (queue id, addresses) are put where
-// MtaSession looks for them.
+// session; of a macro that is sent again the first value counts. Values that the mail server's end
+// makes itself (queue id, addresses) are put where MtaSession looks for them.
+// Not kept, for MtaScript has no place: that HELO names differ before the first MAIL (the last
+// counts), a HELO or an UNKNOWN inside a message, a second UNKNOWN before one, a CONNECT after
+// QUIT_NC; they are counted as not understood.
 #ifndef MILLRACE_TOOLS_TRACE_TRANSCRIPT_H_
 #define MILLRACE_TOOLS_TRACE_TRANSCRIPT_H_
 
@@ -32,17 +35,20 @@ struct RecordedTransaction {
   milter::Transaction transaction{};   // with the body that was given
   milter::TransactionResult result{};  // as recorded; outcome kNone: no verdict
   bool has_verdict = false;
-  // Offsets of the client's steps in microseconds since the record's time: MAIL, each RCPT, DATA
-  // (absent where it was not sent), the first packet of content, the end of message, the verdict.
+  // Offsets of the client's steps in microseconds since the record's time: MAIL, each RCPT, DATA,
+  // the first packet of content (header field, EOH or body), the end of message, the verdict. A
+  // step's macros count where the filter did not want the command; 0: it was not sent.
   std::uint64_t mail_us = 0;
   std::vector<std::uint64_t> rcpt_us{};
   std::uint64_t data_us = 0, content_us = 0, end_of_message_us = 0, verdict_us = 0;
-  std::uint64_t message_bytes = 0;  // header fields and body, as in an SMTP transfer
+  // Header fields, empty line and body, as in an SMTP transfer; 0: the content had not begun.
+  std::uint64_t message_bytes = 0;
   std::uint32_t not_understood = 0;
 };
 // `leading_space`: header values begin with their white space (session.answer.protocol has
 // kLeadingSpace); else one blank is put before them. How the client left (Stop) is read from the
-// packets: ABORT before a verdict is a reset; `last` and no ABORT and no verdict a lost client.
+// packets: an ABORT in place of a verdict is a reset, a QUIT the client's leaving, neither a lost
+// mail server (kDrop).
 RecordedTransaction DecodeTransaction(const TransactionRecord& record,
                                       std::string body,
                                       bool leading_space);

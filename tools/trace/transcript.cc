@@ -1,0 +1,395 @@
+// Packets to scripts: one small reader for the session, one for a message.
+#include "tools/trace/transcript.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "milter/commands.h"
+#include "milter/macros.h"
+#include "milter/mta_reply.h"
+#include "tools/trace/verdict.h"
+
+namespace trace {
+namespace {
+
+using milter::Command;
+using milter::MacroValue;
+
+std::uint8_t Byte(Command command) noexcept {
+  return static_cast<std::uint8_t>(command);
+}
+
+// The first value of a name counts, but the last queue id.
+void AddMacros(std::string_view pairs, std::vector<MacroValue>* macros, std::string* queue_id) {
+  milter::MacroReader reader(pairs);
+  milter::Macro macro;
+  while (reader.Next(&macro)) {
+    if (macro.name == "i" && queue_id != nullptr) {
+      *queue_id = macro.value;
+    } else if (milter::FindMacro(*macros, macro.name) == nullptr) {
+      macros->push_back({std::string(macro.name), std::string(macro.value)});
+    }
+  }
+}
+
+// Everything before the first message.
+class SessionDecoder {
+ public:
+  explicit SessionDecoder(const SessionRecord& record) {
+    out_.script.helo_count = 0;
+    Run(record);
+  }
+  RecordedSession Take() { return std::move(out_); }
+
+ private:
+  void Run(const SessionRecord& record) {
+    for (const Packet& packet : record.packets) {
+      if (packet.direction == Direction::kToFilter) {
+        OnCommand(packet);
+        last_ = packet.code;
+      } else if (packet.code == Byte(Command::kNegotiate) &&
+                 !milter::DecodeOffer(packet.payload, &out_.answer)) {
+        ++out_.not_understood;
+      }
+    }
+    out_.kind = Kind();
+    const bool postfix = out_.kind == milter::MtaKind::kPostfix;
+    out_.script.before_xclient = postfix && left_after_helo_;
+    out_.script.after_xclient =
+        postfix && resets_ != 0 && out_.script.helo_count == 1 && (!left_ || resets_ > 1);
+  }
+
+  void OnCommand(const Packet& packet) {
+    switch (static_cast<Command>(packet.code)) {
+      case Command::kNegotiate:
+        if (!milter::DecodeOffer(packet.payload, &out_.offer)) ++out_.not_understood;
+        break;
+      case Command::kMacro: OnMacro(packet.payload); break;
+      case Command::kConnect: OnConnect(packet); break;
+      case Command::kHelo:
+        out_.helo_us = packet.offset_us;
+        out_.script.helo = milter::DecodeText(packet.payload);
+        if (last_ != Byte(Command::kMacro) || !helo_counted_) ++out_.script.helo_count;
+        helo_counted_ = false;
+        break;
+      case Command::kAbort: ++resets_; break;
+      case Command::kQuit:
+        left_ = true;
+        left_after_helo_ = last_ == Byte(Command::kHelo);
+        break;
+      case Command::kMail:
+      case Command::kRcpt:
+      case Command::kData:
+      case Command::kHeader:
+      case Command::kEndOfHeaders:
+      case Command::kBody:
+      case Command::kEndOfMessage:
+      case Command::kQuitNc:
+      case Command::kUnknown: ++out_.not_understood; break;
+      default: ++out_.not_understood;
+    }
+  }
+
+  void OnMacro(std::string_view payload) {
+    if (payload.empty()) {
+      ++out_.not_understood;
+      return;
+    }
+    // Only Postfix sends these without a pair in them.
+    postfix_packets_ |= payload.size() == 1;
+    if (payload.front() == 'C') connect_macros_ = true;
+    if (payload.front() == 'H') {
+      ++out_.script.helo_count;  // also where the filter does not want HELO
+      helo_counted_ = true;
+    }
+    AddMacros(payload.substr(1), &out_.script.macros, nullptr);
+  }
+
+  void OnConnect(const Packet& packet) {
+    out_.connect_us = packet.offset_us;
+    milter::ConnectCommand connect;
+    if (!milter::DecodeConnect(packet.payload, &connect)) {
+      ++out_.not_understood;
+      return;
+    }
+    milter::MtaScript& script = out_.script;
+    script.client_name = connect.host;
+    script.client_family = "UL46"[static_cast<std::size_t>(connect.client.family)];
+    script.client_port = connect.client.port;
+    script.client_address = connect.client.address;
+    // What MtaSession makes of "unknown".
+    const bool literal = script.client_name.starts_with('[') && script.client_name.ends_with(']');
+    if (literal && script.client_name.find(script.client_address) != std::string::npos &&
+        !script.client_address.empty()) {
+      script.client_name = "unknown";
+    }
+    ipv6_tag_ = packet.payload.find("IPv6:") != std::string::npos;
+  }
+
+  // Postfix tells its version in v, and sends macros before every command.
+  milter::MtaKind Kind() const {
+    const std::vector<MacroValue>& macros = out_.script.macros;
+    const std::string* version = milter::FindMacro(macros, "v");
+    bool postfix = connect_macros_ || out_.script.macros.empty();
+    if (version != nullptr) {
+      postfix = version->starts_with("Postfix");
+    } else if (ipv6_tag_ || milter::FindMacro(macros, "if_name") != nullptr ||
+               milter::FindMacro(macros, "if_addr") != nullptr) {
+      postfix = false;
+    } else if (postfix_packets_) {
+      postfix = true;
+    } else if (!connect_macros_) {
+      postfix = false;
+    }
+    return postfix ? milter::MtaKind::kPostfix : milter::MtaKind::kSendmail;
+  }
+
+  RecordedSession out_;
+  std::uint8_t last_ = 0;
+  std::uint32_t resets_ = 0;
+  bool helo_counted_ = false;
+  bool left_ = false;
+  bool left_after_helo_ = false;
+  bool connect_macros_ = false;
+  bool postfix_packets_ = false;
+  bool ipv6_tag_ = false;
+};
+
+class TransactionDecoder {
+ public:
+  TransactionDecoder(const TransactionRecord& record, std::string body, bool leading_space)
+      : leading_space_(leading_space) {
+    out_.transaction.body = std::move(body);
+    for (const Packet& packet : record.packets) {
+      body_bytes_ += packet.body_bytes;
+      if (packet.direction == Direction::kToFilter) {
+        OnCommand(packet);
+      } else {
+        OnReply(packet);
+      }
+    }
+    Finish();
+  }
+  RecordedTransaction Take() { return std::move(out_); }
+
+ private:
+  milter::Transaction& transaction() { return out_.transaction; }
+
+  void OnCommand(const Packet& packet) {
+    verdict_.OnCommand(packet.code);
+    switch (static_cast<Command>(packet.code)) {
+      case Command::kMacro: OnMacro(packet); break;
+      case Command::kHelo:
+        if (step_ != 0) {
+          ++out_.not_understood;
+        } else {
+          transaction().helo = milter::DecodeText(packet.payload);
+        }
+        break;
+      case Command::kUnknown:
+        if (step_ != 0 || !transaction().unknown_line.empty()) {
+          ++out_.not_understood;
+        } else {
+          transaction().unknown_line = milter::DecodeText(packet.payload);
+        }
+        break;
+      case Command::kMail:
+      case Command::kRcpt:
+      case Command::kData:
+      case Command::kHeader:
+      case Command::kEndOfHeaders:
+      case Command::kBody:
+      case Command::kEndOfMessage: OnMessageCommand(packet); break;
+      case Command::kAbort:
+        // One before MAIL follows a HELO.
+        if (step_ != 0) left_ = milter::StopHow::kReset;
+        break;
+      case Command::kQuit: left_ = milter::StopHow::kQuit; break;
+      case Command::kNegotiate:
+      case Command::kConnect:
+      case Command::kQuitNc:
+      default: ++out_.not_understood;
+    }
+  }
+
+  void OnMessageCommand(const Packet& packet) {
+    BeginStep(packet.code, packet.offset_us, false);
+    switch (static_cast<Command>(packet.code)) {
+      case Command::kMail: OnAddress(packet.payload, &transaction().sender); break;
+      case Command::kRcpt: OnAddress(packet.payload, &transaction().recipients.back()); break;
+      case Command::kHeader: OnHeader(packet.payload); break;
+      default: break;
+    }
+  }
+
+  // The macros of a step and the step itself count once, however few of the two were sent.
+  void BeginStep(std::uint8_t code, std::uint64_t offset_us, bool is_macro) {
+    const bool announced = std::exchange(by_macro_, is_macro);
+    const bool again = announced && !is_macro && step_ == code;
+    if (!again) {
+      count_ = step_ == code ? count_ + 1 : 1;
+      step_ = code;
+    }
+    switch (static_cast<Command>(code)) {
+      case Command::kMail: out_.mail_us = offset_us; break;
+      case Command::kRcpt:
+        if (!again) {
+          transaction().recipients.emplace_back();
+          out_.rcpt_us.push_back(0);
+        }
+        out_.rcpt_us.back() = offset_us;
+        break;
+      case Command::kData:
+        if (!again && count_ > 1) transaction().retry_data = true;
+        out_.data_us = offset_us;
+        break;
+      case Command::kEndOfMessage: out_.end_of_message_us = offset_us; [[fallthrough]];
+      default:
+        if (!content_) out_.content_us = offset_us;
+        content_ = true;
+        break;
+    }
+  }
+
+  void OnMacro(const Packet& packet) {
+    if (packet.payload.empty()) {
+      ++out_.not_understood;
+      return;
+    }
+    const std::string_view pairs = std::string_view(packet.payload).substr(1);
+    const auto letter = static_cast<std::uint8_t>(packet.payload.front());
+    std::vector<MacroValue>* macros = &transaction().macros;
+    switch (static_cast<Command>(letter)) {
+      case Command::kMail:
+      case Command::kRcpt:
+      case Command::kData:
+      case Command::kHeader:
+      case Command::kEndOfHeaders:
+      case Command::kBody:
+      case Command::kEndOfMessage:
+        BeginStep(letter, packet.offset_us, true);
+        if (letter == Byte(Command::kRcpt)) macros = &transaction().recipients.back().macros;
+        break;
+      case Command::kUnknown:
+        // Postfix tells the command's macros even where the filter does not want the command.
+        if (step_ == 0 && transaction().unknown_line.empty()) unknown_announced_ = true;
+        break;
+      default: break;
+    }
+    AddMacros(pairs, macros, &transaction().queue_id);
+  }
+
+  void OnAddress(std::string_view payload, milter::EnvelopeAddress* address) {
+    milter::AddressCommand command;
+    if (!milter::DecodeAddress(payload, &command)) {
+      ++out_.not_understood;
+      return;
+    }
+    address->address = command.address;
+    milter::EsmtpReader reader(command.arguments);
+    std::string_view argument;
+    while (reader.Next(&argument))
+      address->arguments.emplace_back(argument);
+  }
+
+  void OnHeader(std::string_view payload) {
+    milter::HeaderCommand header;
+    if (!milter::DecodeHeader(payload, &header)) {
+      ++out_.not_understood;
+      return;
+    }
+    std::string value = leading_space_ ? "" : " ";
+    value += header.value;
+    // Name, colon and line end; line ends inside are one octet here and two in a transfer.
+    header_bytes_ += header.name.size() + 3 + value.size() +
+                     static_cast<std::size_t>(std::count(value.begin(), value.end(), '\n'));
+    transaction().headers.push_back({std::string(header.name), std::move(value)});
+  }
+
+  void OnReply(const Packet& packet) {
+    milter::FilterReply reply;
+    if (milter::ParseReply(packet.code, packet.payload, &reply) != milter::MtaError::kNone) {
+      ++out_.not_understood;
+      reply = {};
+      reply.kind = static_cast<milter::Reply>(packet.code);
+    }
+    if (verdict_.OnReply(packet.code, packet.payload)) {
+      OnFinal(reply, packet.offset_us);
+    } else if (reply.kind == milter::Reply::kProgress) {
+      ++out_.result.progress_count;
+    } else if (reply.kind != milter::Reply::kNegotiate && !milter::IsFinal(reply.kind)) {
+      out_.result.edits.push_back(
+          {reply.kind, reply.index, std::string(reply.name), std::string(reply.value)});
+    }
+  }
+
+  void OnFinal(const milter::FilterReply& reply, std::uint64_t offset_us) {
+    const auto command = static_cast<Command>(verdict_.answered());
+    if (command == Command::kHelo || command == Command::kUnknown) return;
+    milter::TransactionResult& result = out_.result;
+    result.replies.push_back({command, reply.kind, std::string(reply.value)});
+    if (command == Command::kRcpt) {
+      const bool refused =
+          reply.kind == milter::Reply::kReject || reply.kind == milter::Reply::kTempfail ||
+          reply.kind == milter::Reply::kReplyCode || reply.kind == milter::Reply::kShutdown;
+      result.recipients_accepted.resize(transaction().recipients.size(), true);
+      if (!result.recipients_accepted.empty()) result.recipients_accepted.back() = !refused;
+    }
+    if (verdict_.outcome() == milter::Outcome::kNone) return;
+    result.reply_text = reply.value;
+    out_.verdict_us = offset_us;
+  }
+
+  void Finish() {
+    milter::TransactionResult& result = out_.result;
+    result.recipients_accepted.resize(transaction().recipients.size(), true);
+    result.outcome = verdict_.outcome();
+    out_.has_verdict = verdict_.decided_at() != 0;
+    if (out_.has_verdict) {
+      result.decided_at = static_cast<Command>(verdict_.decided_at());
+    } else if (step_ != 0) {
+      transaction().stop = {left_, static_cast<Command>(step_), count_};
+    }
+    if (unknown_announced_ && transaction().unknown_line.empty()) {
+      transaction().unknown_line = "UNKNOWN";
+    }
+    if (content_) out_.message_bytes = header_bytes_ + 2 + body_bytes_;
+  }
+
+  RecordedTransaction out_;
+  Verdict verdict_;
+  milter::StopHow left_ = milter::StopHow::kDrop;
+  std::uint8_t step_ = 0;  // the last message command, or the one that its macros announced
+  std::uint32_t count_ = 0;
+  bool by_macro_ = false;
+  bool content_ = false;
+  bool unknown_announced_ = false;
+  bool leading_space_;
+  std::uint64_t header_bytes_ = 0;
+  std::uint64_t body_bytes_ = 0;
+};
+
+}  // namespace
+
+RecordedSession DecodeSession(const SessionRecord& record) {
+  return SessionDecoder(record).Take();
+}
+
+RecordedTransaction DecodeTransaction(const TransactionRecord& record,
+                                      std::string body,
+                                      bool leading_space) {
+  return TransactionDecoder(record, std::move(body), leading_space).Take();
+}
+
+const char* OutcomeText(milter::Outcome outcome) {
+  switch (outcome) {
+    case milter::Outcome::kNone: return "none";
+    case milter::Outcome::kAccepted: return "accepted";
+    case milter::Outcome::kRejected: return "rejected";
+    case milter::Outcome::kTempfailed: return "tempfailed";
+    case milter::Outcome::kDiscarded: return "discarded";
+  }
+  return "?";
+}
+
+}  // namespace trace
