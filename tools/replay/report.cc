@@ -11,8 +11,6 @@
 namespace replay {
 namespace {
 
-constexpr std::size_t kTextBytesMax = 100;
-
 double Milliseconds(std::uint64_t microseconds) {
   return static_cast<double>(microseconds) / 1000;
 }
@@ -102,22 +100,6 @@ bool AllAsExpected(const PlayResult& result, const std::vector<NamedTransaction>
       result.once.begin(), result.once.end(), [&transactions](const OnceResult& once) {
         return AsExpected(once, transactions[once.transaction]);
       });
-}
-
-std::string OneLine(std::string_view text, std::size_t bytes_max) {
-  std::string out;
-  for (const char c : text.substr(0, bytes_max)) {
-    const auto octet = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (octet < 0x20 || octet == 0x7f) {
-      absl::StrAppendFormat(&out, "\\x%02x", octet);
-    } else {
-      out.push_back(c);
-    }
-  }
-  if (text.size() > bytes_max) out += "...";
-  return out;
 }
 
 }  // namespace replay

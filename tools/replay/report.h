@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tools/replay/player.h"
+#include "tools/replay/report_text.h"
 
 namespace replay {
 
@@ -35,9 +36,6 @@ std::string JsonReport(const PlayResult& result, const std::vector<NamedTransact
 
 // True if nothing failed and every transaction with an expectation met it.
 bool AllAsExpected(const PlayResult& result, const std::vector<NamedTransaction>& transactions);
-
-// `text` on one line: line ends and other controls as \n, \xNN; cut to `bytes_max`.
-std::string OneLine(std::string_view text, std::size_t bytes_max);
 
 }  // namespace replay
 

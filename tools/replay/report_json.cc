@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_format.h"
 #include "milter/wire.h"
-#include "tools/replay/transaction_set.h"
+#include "tools/replay/outcome_text.h"
 
 namespace replay {
 namespace {

@@ -106,15 +106,4 @@ absl::StatusOr<std::vector<NamedTransaction>> LoadTransactions(
   return all;
 }
 
-const char* OutcomeText(milter::Outcome outcome) {
-  switch (outcome) {
-    case milter::Outcome::kNone: return "none";
-    case milter::Outcome::kAccepted: return "accepted";
-    case milter::Outcome::kRejected: return "rejected";
-    case milter::Outcome::kTempfailed: return "tempfailed";
-    case milter::Outcome::kDiscarded: return "discarded";
-  }
-  return "";
-}
-
 }  // namespace replay

@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "engine/base/units.h"
 #include "milter/mta_session.h"
+#include "tools/replay/outcome_text.h"
 
 namespace replay {
 
@@ -63,9 +64,6 @@ void FillBody(std::size_t bytes, std::string* body);
 absl::Status ReadEnvelope(std::string_view json,
                           NamedTransaction* transaction,
                           std::size_t* body_bytes);
-
-// "accepted", "rejected", ...; "none" for kNone. Static.
-const char* OutcomeText(milter::Outcome outcome);
 
 }  // namespace replay
 
