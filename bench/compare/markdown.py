@@ -17,8 +17,8 @@ def replaced(text, run):
 def tables(run):
     about = run["facts"]
     lines = [f"`{about['command']}`", ""] + [f"- {fact}" for fact in [*report.head(about), *about["notes"]]]
-    lines += ["", "| scenario | spool | subject | CPU µs per message | to incumbent | to floor | messages/s | cores | p50 ms "
-              "| p99 ms | peak MiB | failed |", "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
+    lines += ["", "| scenario | spool | subject | CPU µs per message | to incumbent | to floor | messages/s | cores "
+              "| p50 ms | p99 ms | peak MiB | failed |", "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     remarks = []
     for scenario, spool, rows in report.groups(run):
         for row in rows:

@@ -48,7 +48,7 @@ def in_ms(microseconds):
 
 
 def check_answers(rig, subjects, scenario, spool):
-    """That all subjects give a message of this scenario the same verdict and edits; a list of what differs, as text.
+    """Whether all subjects give a message of this scenario the same verdict and edits: what differs, as texts.
 
     millrace and the floor have to agree, or their ratio would be of two different jobs: else Failed.
     """
@@ -57,8 +57,8 @@ def check_answers(rig, subjects, scenario, spool):
         with rig.daemon(subject, scenario, spool) as daemon:
             once = rig.play_once(daemon.socket, scenario)["transactions"][0]
             # Whether the blank after the colon is in the value depends on what was negotiated.
-            answers[subject.name] = [once["outcome"], *((edit["kind"], edit["index"], edit["name"], edit["value"].strip())
-                                                        for edit in once["edits"])]
+            edits = [(edit["kind"], edit["index"], edit["name"], edit["value"].strip()) for edit in once["edits"]]
+            answers[subject.name] = [once["outcome"], *edits]
     differing = []
     first = next((name for name in answers if name != daemons.REFERENCE), None)
     for name, answer in answers.items():

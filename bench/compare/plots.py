@@ -9,11 +9,13 @@ TEXT_Y, BAR_Y, BAR_HEIGHT = 13, 19, 9
 
 
 def bars(rows, label, mark=None):
-    """An SVG element. `rows`: dicts of "name", "note" (text at the right), "css" (class of the bar), and "value", "low",
-    "high" or None for a row without figures. The scale is linear from 0 to the largest figure. `label`: what a reader of
-    the text alternative is told. `mark`: a value at which a line is drawn through all rows.
+    """An SVG element. `rows`: dicts of "name", "note" (text at the right), "css" (class of the bar), and "value", None
+    for a row without figures. Optional: "low" and "high" (a thin line), "tail" (a fainter, longer bar behind).
+    The scale is linear from 0 to the largest figure. `label`: what a reader of the text alternative is told. `mark`: a
+    value at which a line is drawn through all rows.
     """
-    most = max([row["high"] for row in rows if row["value"] is not None] + [mark or 0]) or 1
+    figures = [row.get(key) for row in rows for key in ["value", "high", "tail"]]
+    most = max([figure for figure in figures if figure is not None] + [mark or 0]) or 1
     parts = []
     if mark:
         x = percent(mark, most)
@@ -30,16 +32,21 @@ def bars(rows, label, mark=None):
 
 
 def bar(row, top, most):
-    """The bar to the value, and a line from the lowest to the highest figure."""
     y = top + BAR_Y + BAR_HEIGHT / 2
-    text = (f'<rect class="{row["css"]}" x="0" y="{top + BAR_Y}" width="{percent(row["value"], most)}" '
-            f'height="{BAR_HEIGHT}"/>')
-    if row["high"] > row["low"]:
+    text = ""
+    if row.get("tail") is not None:
+        text += rectangle(row["css"] + " tail", top, row["tail"], most)
+    text += rectangle(row["css"], top, row["value"], most)
+    if row.get("high") is not None and row["high"] > row["low"]:
         low, high = percent(row["low"], most), percent(row["high"], most)
         text += f'<line class="spread" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
         for x in [low, high]:
             text += f'<line class="spread" x1="{x}" x2="{x}" y1="{y - 3}" y2="{y + 3}"/>'
     return text
+
+
+def rectangle(css, top, value, most):
+    return f'<rect class="{css}" x="0" y="{top + BAR_Y}" width="{percent(value, most)}" height="{BAR_HEIGHT}"/>'
 
 
 def percent(value, most):

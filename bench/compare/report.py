@@ -95,17 +95,17 @@ def middle(values, digits):
 
 def to_incumbent(row):
     """1/22.0 (20.1 .. 23.5): how many times less."""
-    if row["subject"] == daemons.REFERENCE:
-        return "1"
     if row["to_incumbent"] is None:
         return "-"
+    if row["subject"] == daemons.REFERENCE:
+        return "1"
     low, median, high = (1 / row["to_incumbent"][key] for key in ["max", "median", "min"])
     return f"1/{median:.1f} ({low:.1f} .. {high:.1f})"
 
 
 def to_floor(row):
     """1.85 (1.80 .. 1.93): how many times more."""
-    if row["subject"] == daemons.FLOOR:
+    if row["subject"] == daemons.FLOOR and row["to_floor"] is not None:
         return "1"
     return cell(row["to_floor"], 1 if row["to_floor"] and row["to_floor"]["median"] >= 10 else 2)
 
