@@ -196,6 +196,8 @@ void SimStreams::Cut(int end) {
     world_->At(NextArrival(*e), [this, number, reset] {
       if (reset) ArriveReset(number, ECONNRESET);
       if (!reset) ArriveEnd(number);
+      // Whoever waits for room learns from the next Send that none will come.
+      if (const SimEnd* told = Find(number)) TellRoom(told->peer);
     });
   }
 }
