@@ -175,7 +175,7 @@ std::optional<double> RatioOf(const ComparedFigure& figure, std::size_t run) {
 
 std::string FigureText(std::optional<double> value, bool whole) {
   if (!value) return "-";
-  if (whole || *value >= 1000) return absl::StrFormat("%.0f", *value);
+  if (whole || *value == 0 || *value >= 1000) return absl::StrFormat("%.0f", *value);
   if (*value >= 100) return absl::StrFormat("%.1f", *value);
   if (*value >= 1) return absl::StrFormat("%.2f", *value);
   return absl::StrFormat("%.3f", *value);

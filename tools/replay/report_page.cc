@@ -44,7 +44,8 @@ std::string FigureJson(const ComparedFigure& figure) {
                       figure.unit,
                       "\",\"better\":\"",
                       BetterText(figure.better),
-                      absl::StrCat("\",\"values\":[", values, "],\"ratios\":[", ratios, "]}"));
+                      figure.whole ? "\",\"whole\":true" : "\",\"whole\":false",
+                      absl::StrCat(",\"values\":[", values, "],\"ratios\":[", ratios, "]}"));
 }
 
 std::string PageData(std::span<const Report> reports) {

@@ -4,6 +4,7 @@
   const {html, digits, duration} = plots;
   const data = JSON.parse(document.getElementById("report-data").textContent);
   const runs = data.runs;
+  for (const run of runs) run.series = condensed(run.series);
   const several = runs.length > 1;
   const letter = (run) => String.fromCharCode(65 + run);
   const shortName = (run) => several ? `${letter(run)} ${runs[run].label}`.slice(0, 60) : "";
@@ -14,13 +15,38 @@
   const cell = (text, kind) => html("td", {class: kind || "text"}, text);
   const section = (title, ...children) => html("section", {}, html("h2", {}, title), ...children);
   const grid = (...children) => html("div", {class: "grid"}, ...children);
+  let captions = 0;
   function table(caption, heads, rows) {
-    return html("div", {class: "card"}, html("div", {class: "scroll"}, html("table", {}, html("caption", {}, caption),
-      html("thead", {}, html("tr", {}, ...heads.map(([name, kind]) => html("th", {scope: "col", class: kind || ""}, name)))),
-      html("tbody", {}, ...rows))));
+    const id = `caption-${++captions}`;
+    return html("div", {class: "card"}, html("p", {class: "caption", id}, caption),
+      html("div", {class: "scroll"}, html("table", {"aria-labelledby": id},
+        html("thead", {}, html("tr", {}, ...heads.map(([name, kind]) => html("th", {scope: "col", class: kind || ""}, name)))),
+        html("tbody", {}, ...rows))));
   }
   const row = (name, ...cells) => html("tr", {}, html("th", {scope: "row"}, name), ...cells);
   const runHeads = () => runs.map((_, i) => [several ? letter(i) : "", several ? "number" : "number"]);
+
+  // Long runs in at most POINTS_MAX steps: counts and lengths are summed, all else is the highest of its parts.
+  function condensed(series) {
+    const POINTS_MAX = 400;
+    const SUMMED = new Set(["length_s", "scheduled", "started", "finished", "errors", "count", "cpu_us", "cpu_user_us",
+                            "cpu_system_us", "voluntary_switches", "involuntary_switches"]);
+    const size = Math.ceil(series.at_s.length / POINTS_MAX);
+    if (size <= 1) return series;
+    const parts = (column) => Array.from({length: Math.ceil(column.length / size)}, (_, i) =>
+      column.slice(i * size, (i + 1) * size).filter((value) => value !== null));
+    const merged = (key, column) => parts(column).map((part) => {
+      if (!part.length) return null;
+      if (key === "at_s") return part[0];
+      return SUMMED.has(key) ? part.reduce((sum, value) => sum + value, 0) : part.reduce((most, value) => Math.max(most, value));
+    });
+    return Object.fromEntries(Object.entries(series).map(([key, value]) => {
+      if (Array.isArray(value)) return [key, merged(key, value)];
+      return [key, value && Object.fromEntries(Object.entries(value).map(([inner, column]) => [inner, merged(inner, column)]))];
+    }));
+  }
+  const step = Math.max(0, ...runs.map((run) => run.series.length_s[0] || 0));
+  const eachStep = step <= 1 ? "of each second" : `of every ${digits(step)} s, the highest of their seconds`;
 
   // Head and key figures.
 
@@ -44,19 +70,20 @@
                  ["errors", "errors"], ["verdicts_changed", "verdicts changed"]];
   function tiles() {
     const last = runs.length - 1;
-    const list = TILES.filter(([key]) => figureOf(key) && (last < 2 || key)).map(([key, name]) => {
-      const figure = figureOf(key);
-      const ratio = figure.ratios[last];
-      const value = several && last === 1 && ratio !== null
-        ? [ratioText(ratio), html("small", {}, ` B / A`)]
-        : [withCommas(figure.values[last]), html("small", {}, ` ${unitText(figure.unit)}`)];
-      return html("div", {class: "tile"}, html("dt", {}, name), html("dd", {}, ...value));
+    const shown = ([key]) => figureOf(key) && figureOf(key).values.every((value) => value !== "-");
+    const list = TILES.filter(shown).map(([key, name]) => {
+      const {values, ratios, unit, whole} = figureOf(key);
+      const change = several ? `${withCommas(values[0])} → ${withCommas(values[last])}` : withCommas(values[0]);
+      const value = several && !whole ? [ratioText(ratios[last]), html("small", {}, " B / A")]
+                                      : [change, html("small", {}, ` ${unitText(unit)}`)];
+      return html("div", {class: "tile"}, html("dt", {}, name), html("dd", {}, ...value),
+                  several ? html("dd", {class: "soft"}, whole ? "A → B" : `${change} ${unitText(unit)}`) : null);
     });
     return several && last > 1 ? null : html("dl", {class: "tiles"}, ...list);
   }
-  const unitText = (unit) => ({us: "µs", "1/s": "/s"}[unit] || unit);
+  const unitText = (unit) => unit === "us" ? "µs" : unit;
   const withCommas = (text) => /^\d{4,}$/.test(text) ? Number(text).toLocaleString("en-US") : text;
-  const ratioText = (ratio) => ratio === null ? "-" : `${digits(ratio)} ×`;
+  const ratioText = (ratio) => ratio === null ? "-" : `${ratio < 0.1 && ratio > 0 ? ratio.toPrecision(2) : ratio.toFixed(2)} ×`;
   // Five parts in a hundred and more are named; less is noise more often than not.
   function judged(figure, ratio) {
     if (ratio === null || figure.better === "neither" || Math.abs(ratio - 1) < 0.05) return ["", ""];
@@ -68,7 +95,6 @@
       heads.push([several ? letter(i) : "value", "number"]);
       if (i > 0) heads.push([`${letter(i)} / A`, "number"]);
     });
-    heads.push(["unit", ""]);
     const rows = [];
     let group = "";
     for (const figure of data.figures) {
@@ -83,7 +109,7 @@
         const [kind, word] = judged(figure, figure.ratios[i]);
         cells.push(cell(ratioText(figure.ratios[i]) + word, `number ${kind}`));
       });
-      rows.push(row(figure.name, ...cells, cell(unitText(figure.unit))));
+      rows.push(row(figure.unit ? `${figure.name}, ${unitText(figure.unit)}` : figure.name, ...cells));
     }
     return table(several ? "Ratios are to run A; differences below 5 % are not judged, and one run of each kind shows no noise." :
                  "Latencies of a transaction count from the time at which it was due.", heads, rows);
@@ -143,19 +169,21 @@
 
   // Lines of a plot: measures of one run by colour, or each run's by colour with the measures as dashes.
   const STYLES = ["solid", "dashed", "dotted"];
-  function timeFigure(title, note, y, measures) {
+  function timeFigure(title, note, y, measures, wide) {
     const series = [];
-    runs.forEach((run, i) => measures.forEach(([name, points], m) => {
+    runs.forEach((run, i) => measures.forEach(([name, points, dash], m) => {
       const got = points(run);
       if (got === null) return;
-      series.push({name: several ? (measures.length > 1 ? `${letter(i)} ${name}` : shortName(i)) : name,
-                   color: several ? i : m, dash: several ? STYLES[m % 3] : "solid", points: got, end: endOf(run)});
+      const named = measures.length > 1 ? `${letter(i)} ${name}` : shortName(i);
+      series.push(several ? {name: named, color: i, dash: STYLES[m % 3], below: i === 0, points: got, end: endOf(run)}
+                          : {name, color: m, dash: dash || "solid", points: got, end: endOf(run)});
     }));
-    return plots.figure({title, note, x: {kind: "time"}, y, series});
+    return plots.figure({title, note, wide, x: {kind: "time"}, y, series});
   }
   function percentileFigure(title, note, lines) {
     return plots.figure({title, note, wide: true, x: {kind: "percentile"}, y: latencyAxis(),
-                         series: lines.map(([name, color, latency]) => ({name, color, points: percentilePoints(latency)}))});
+                         series: lines.map(([name, color, latency], i) => ({name, color, below: several && i === 0,
+                                                                             points: percentilePoints(latency)}))});
   }
 
   function latencyPlots() {
@@ -173,15 +201,15 @@
     }
     for (const [key, title] of measures) {
       const wanted = several ? ["p50", "p99"] : ["p50", "p90", "p99", "max"];
-      figures.push(timeFigure(`${title}: latency over time`, several ? "p50 and p99 of each second" : "percentiles of each second",
+      figures.push(timeFigure(`${title}: latency over time`, `${several ? "p50 and p99" : "percentiles"} ${eachStep}`,
                               latencyAxis(), wanted.map((name) => [name, (run) => timePoints(run, run.series[key][name])])));
     }
     return figures;
   }
   function loadPlots() {
-    const rate = (key) => [key, (run) => ratePoints(run, run.series[key])];
+    const rate = (key, dash) => [key, (run) => ratePoints(run, run.series[key]), dash];
     return [timeFigure("Throughput", "messages per second", countAxis(false),
-                       several ? [rate("finished")] : [rate("scheduled"), rate("started"), rate("finished")]),
+                       several ? [rate("finished")] : [rate("finished"), rate("started", "dashed"), rate("scheduled", "dotted")], true),
             timeFigure("In flight", "most messages at a time, begun and not yet answered", countAxis(true),
                        [["in flight", (run) => timePoints(run, run.series.in_flight_max)]]),
             timeFigure("Errors", "per second", countAxis(false), [["errors", (run) => ratePoints(run, run.series.errors)]])];
@@ -198,7 +226,7 @@
             timeFigure("Memory of the daemon", "resident, MiB", countAxis(false), [level("resident", "rss_bytes", 1 / 1048576)]),
             timeFigure("Context switches", "per second", countAxis(false),
                        [switches("voluntary", "voluntary_switches"), switches("involuntary", "involuntary_switches")]),
-            timeFigure("Descriptors and threads", "open at the end of each second", countAxis(true),
+            timeFigure("Descriptors and threads", "open at a time", countAxis(true),
                        [level("descriptors", "descriptors"), level("threads", "threads")])];
   }
 
@@ -225,7 +253,7 @@
     const counted = `${name}${changed.toLocaleString("en-US")} of ${(same + changed).toLocaleString("en-US")} verdicts changed`;
     if (!changes.length) return html("p", {class: "soft"}, `${counted}.`);
     const rows = changes.map((change) => row(change.queue_id, cell(String(change.session), "number"),
-      cell(String(change.message), "number"), cell(change.recorded), cell(change.played), cell(change.difference)));
+      cell(String(change.message), "number"), ...["recorded", "played", "difference"].map((key) => cell(change[key], "text long"))));
     const listed = changes.length < changed ? `; the first ${changes.length.toLocaleString("en-US")} are listed` : "";
     return table(counted + listed, [["queue id", ""], ["session", "number"], ["message", "number"], ["recorded", ""], ["played", ""],
                                    ["what differs", ""]], rows);

@@ -2,10 +2,11 @@
 // Plots as SVG: axes, lines, legend, values under the pointer, the same data as a table.
 //
 //   plots.figure({title, note, x: {kind: "time" | "percentile"}, y: {kind: "log" | "linear", format, whole, name},
-//                 series: [{name, color: 0..7, dash, points: [[x, y or null], ...]}]})  ->  <figure>
+//                 series: [{name, color: 0..7, dash, below, points: [[x, y or null], ...]}]})  ->  <figure>
 //
 // x is seconds since the start, or log10(1 / (1 - q)) of a percentile q: 0 %, 90 %, 99 % are as far apart as
-// 99 % and 99.9 %, so the tail is seen. A line breaks where y is null; a point alone is a dot. Drawn again when the
+// 99 % and 99.9 %, so the tail is seen. A line breaks where y is null; a point alone is a small
+// square on its corner. Drawn again when the
 // width changes. Knows numbers only; every text becomes a text node.
 const plots = (() => {
   const NAMESPACE = document.getElementById("drawing").namespaceURI;
@@ -110,10 +111,10 @@ const plots = (() => {
       if (y === null) { before = null; return; }
       const [px, py] = place(x, y).map((value) => value.toFixed(1));
       const alone = before === null && (i + 1 >= series.points.length || series.points[i + 1][1] === null);
-      if (before === null) parts.push(`M${px} ${py}`);
+      if (alone) parts.push(`M${px} ${py}m-3 0l3-3 3 3-3 3z`);
+      else if (before === null) parts.push(`M${px} ${py}`);
       else if (stair) parts.push(`V${py}H${px}`);
       else parts.push(`L${px} ${py}`);
-      if (alone) parts.push("h0");
       before = y;
     });
     return parts.join("");
@@ -152,6 +153,9 @@ const plots = (() => {
     drawing.append(line(box.left, box.top + box.height, box.left + box.width, box.top + box.height, "axis"));
   }
 
+  // A line that others may cover is drawn below them and wider.
+  const kindOf = (series) => `series s${series.color % 8}${series.below ? " below" : ""}`;
+
   let count = 0;
   function draw(plot, holder) {
     const width = Math.max(260, holder.clientWidth || 640);
@@ -166,7 +170,7 @@ const plots = (() => {
     drawYAxis(drawing, plot, y, box);
     const place = (px, py) => [box.left + x.place(px) * box.width, box.top + (1 - Math.min(1, y.place(py))) * box.height];
     for (const each of plot.series) {
-      drawing.append(svg("path", {d: pathOf(each, place, plot.x.kind === "percentile"), class: `series s${each.color % 8}`,
+      drawing.append(svg("path", {d: pathOf(each, place, plot.x.kind === "percentile"), class: kindOf(each),
                                   "stroke-dasharray": DASHES[each.dash || "solid"], "data-series": each.name,
                                   "data-points": each.points.filter((point) => point[1] !== null).length}));
     }
@@ -221,8 +225,8 @@ const plots = (() => {
     plot.legend = plot.series.map(() => html("span", {class: "value"}));
     return html("ul", {class: "legend"}, ...plot.series.map((each, i) => html("li", {},
       svg("svg", {width: 26, height: 10, "aria-hidden": "true"},
-          svg("path", {d: "M1 5H25", class: `series s${each.color % 8}`, "stroke-dasharray": DASHES[each.dash || "solid"]})),
-      html("span", {}, each.name), plot.legend[i])));
+          svg("path", {d: "M1 5H25", class: kindOf(each), "stroke-dasharray": DASHES[each.dash || "solid"]})),
+      html("span", {}, each.name), plot.legend[i])), plot.readout);
   }
   function table(plot) {
     const stair = plot.x.kind === "percentile";
@@ -244,7 +248,7 @@ const plots = (() => {
   function figure(plot) {
     for (const each of plot.series) if (each.end === undefined && each.points.length) each.end = each.points.at(-1)[0];
     const holder = html("div", {class: "drawing"});
-    plot.readout = html("p", {class: "readout", "aria-hidden": "true"});
+    plot.readout = html("li", {class: "readout", "aria-hidden": "true"});
     const details = html("details", {}, html("summary", {}, "as a table"));
     details.addEventListener("toggle", () => {
       if (details.open && details.children.length === 1) details.append(html("div", {class: "scroll tall"}, table(plot)));
@@ -259,7 +263,7 @@ const plots = (() => {
       });
     }
     const node = html("figure", {class: plot.wide ? "plot wide" : "plot"}, html("figcaption", {}, html("h3", {}, plot.title), button),
-                      plot.note ? html("p", {class: "note"}, plot.note) : null, legend(plot), holder, plot.readout, details);
+                      plot.note ? html("p", {class: "note"}, plot.note) : null, legend(plot), holder, details);
     let width = -1;
     new ResizeObserver(() => {
       if (holder.clientWidth !== width) { width = holder.clientWidth; draw(plot, holder); }
