@@ -19,7 +19,7 @@
 namespace trace {
 namespace {
 
-constexpr std::size_t kSearchBytes = 256 * engine::kKiB;
+constexpr std::size_t kSearchBytes = 16 * engine::kKiB;
 
 absl::Status ErrnoStatus(int error, const std::string& name, std::string_view what) {
   return absl::ErrnoToStatus(error,
@@ -250,6 +250,7 @@ bool TraceReader::Resync() {
          at = seen.find(mark, at + 1)) {
       RecordHead head;
       if (DecodeRecordHead(seen.substr(at), &head) != HeadResult::kSound) continue;
+      if (from + at + kRecordHeadBytes + head.stored_bytes > state.file_bytes) continue;
       state.skipped_bytes += from + at - state.at;
       state.at = from + at;
       state.ending = absl::OkStatus();

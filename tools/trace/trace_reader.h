@@ -57,7 +57,8 @@ class TraceReader {
   // kDataLoss because the file ends too early, so that nothing follows: it may be being written.
   bool cut_off() const noexcept;
 
-  // After damage: goes to the next sound head behind it. False: there is none, nothing has changed.
+  // After damage: goes to the next sound head behind it whose record is whole. False: there is
+  // none, nothing has changed. A trace that was sent as mail may be found in a damaged body.
   bool Resync();
   // Octets that Resync() left out so far.
   std::uint64_t skipped_bytes() const noexcept;

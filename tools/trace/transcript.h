@@ -48,7 +48,8 @@ struct RecordedTransaction {
 // `leading_space`: header values begin with their white space (session.answer.protocol has
 // kLeadingSpace); else one blank is put before them. How the client left (Stop) is read from the
 // packets: an ABORT in place of a verdict is a reset, a QUIT the client's leaving, neither a lost
-// mail server (kDrop).
+// mail server (kDrop). A record with decided_at 0 has no verdict; when its packets have one all the
+// same, it was imported or made up, and no reply in it counts.
 RecordedTransaction DecodeTransaction(const TransactionRecord& record,
                                       std::string body,
                                       bool leading_space);
