@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "milter/macros.h"
 #include "tools/anonymise/escaped_text.h"
 #include "tools/anonymise/field_text.h"
 #include "tools/anonymise/header_field.h"
@@ -35,47 +36,74 @@ struct MacroRow {
 
 constexpr MacroRow kMacros[] = {
     {"_", MacroKind::kHost},
+    {"addr_type", MacroKind::kWords},
     {"auth_authen", MacroKind::kAddress},
     {"auth_author", MacroKind::kAddress},
     {"auth_ssf", MacroKind::kNumber},
     {"auth_type", MacroKind::kProgram},
     {"b", MacroKind::kDate},
+    {"bodytype", MacroKind::kWords},
+    {"cert_issuer", MacroKind::kWords},
+    {"cert_md5", MacroKind::kWords},
+    {"cert_subject", MacroKind::kWords},
     {"cipher", MacroKind::kCipher},
     {"cipher_bits", MacroKind::kNumber},
     {"client_addr", MacroKind::kHost},
     {"client_connections", MacroKind::kNumber},
+    {"client_flags", MacroKind::kWords},
     {"client_name", MacroKind::kHost},
     {"client_port", MacroKind::kNumber},
     {"client_ptr", MacroKind::kHost},
+    {"client_rate", MacroKind::kNumber},
     {"client_resolve", MacroKind::kProgram},
+    {"cn_issuer", MacroKind::kWords},
+    {"cn_subject", MacroKind::kWords},
+    {"currHeader", MacroKind::kWords},
     {"daemon_addr", MacroKind::kHost},
     {"daemon_name", MacroKind::kBank},
     {"daemon_port", MacroKind::kNumber},
+    {"deliveryMode", MacroKind::kWords},
+    {"dsn_envid", MacroKind::kWords},
+    {"dsn_notify", MacroKind::kWords},
+    {"dsn_ret", MacroKind::kWords},
+    {"envid", MacroKind::kWords},
+    {"hdr_name", MacroKind::kWords},
+    {"hdrlen", MacroKind::kNumber},
     {"i", MacroKind::kId},
     {"if_addr", MacroKind::kHost},
     {"if_name", MacroKind::kHost},
     {"j", MacroKind::kHost},
+    {"load_avg", MacroKind::kNumber},
     {"mail_addr", MacroKind::kAddress},
     {"mail_host", MacroKind::kHost},
     {"mail_mailer", MacroKind::kProgram},
     {"msg_id", MacroKind::kAddress},
+    {"msg_size", MacroKind::kNumber},
+    {"nbadrcpts", MacroKind::kNumber},
+    {"nrcpts", MacroKind::kNumber},
+    {"ntries", MacroKind::kNumber},
+    {"opMode", MacroKind::kWords},
+    {"quarantine", MacroKind::kWords},
+    {"queue_interval", MacroKind::kNumber},
     {"r", MacroKind::kProgram},
     {"rcpt_addr", MacroKind::kAddress},
     {"rcpt_host", MacroKind::kHost},
     {"rcpt_mailer", MacroKind::kProgram},
     {"s", MacroKind::kHost},
+    {"server_addr", MacroKind::kHost},
+    {"server_name", MacroKind::kHost},
     {"tls_version", MacroKind::kProgram},
     {"v", MacroKind::kProgram},
     {"verify", MacroKind::kProgram},
     {"w", MacroKind::kHost},
 };
 
-MacroKind KindOf(std::string_view name) noexcept {
+const MacroRow* FindMacro(std::string_view name) noexcept {
   const MacroRow* const row =
       std::find_if(std::begin(kMacros), std::end(kMacros), [name](const MacroRow& each) {
         return each.name == name;
       });
-  return row == std::end(kMacros) ? MacroKind::kWords : row->kind;
+  return row == std::end(kMacros) ? nullptr : row;
 }
 
 bool IsNumber(std::string_view text) noexcept {
@@ -102,15 +130,6 @@ bool IsCipherName(std::string_view text) noexcept {
 // A name of a program or a transport: known words and numbers stay.
 void RewriteProgram(const Pseudonyms& pseudonyms, Octets value) {
   RewriteText(pseudonyms, value, {.keep = kProgramWords, .keep_digits = value.size() <= 64});
-}
-
-// A host name, perhaps with more words.
-void RewriteHostText(const Pseudonyms& pseudonyms, Octets value) {
-  if (View(value).find(' ') == std::string_view::npos) {
-    if (!EqualsFolded(View(value), "unknown")) ReplaceHost(pseudonyms, value);
-    return;
-  }
-  RewriteText(pseudonyms, value, {.plain = WordKind::kLabel, .keep = kTraceWords, .hosts = true});
 }
 
 // What is behind "ORCPT=": "rfc822;" and an address, in xtext.
@@ -152,13 +171,26 @@ void RewriteReplyLine(const Pseudonyms& pseudonyms, Octets line) {
 
 }  // namespace
 
+void RewriteHostName(const Pseudonyms& pseudonyms, Octets text) {
+  if (View(text).find(' ') == std::string_view::npos) {
+    if (!EqualsFolded(View(text), "unknown")) ReplaceHost(pseudonyms, text);
+    return;
+  }
+  RewriteText(pseudonyms, text, {.plain = WordKind::kLabel, .keep = kTraceWords, .hosts = true});
+}
+
+void RewriteMacroName(const Pseudonyms& pseudonyms, Octets name) {
+  const std::string_view bare = milter::MacroName(View(name));
+  if (bare.size() > 1 && FindMacro(bare) == nullptr)
+    pseudonyms.ReplaceWords(WordKind::kHeaderName, name);
+}
+
 void RewriteMacro(const Pseudonyms& pseudonyms, std::string_view name, Octets value) {
-  if (name.size() > 2 && name.front() == '{' && name.back() == '}')
-    name = name.substr(1, name.size() - 2);
-  switch (KindOf(name)) {
+  const MacroRow* const row = FindMacro(milter::MacroName(name));
+  switch (row == nullptr ? MacroKind::kWords : row->kind) {
     case MacroKind::kWords: return RewriteText(pseudonyms, value, {.hosts = true});
     case MacroKind::kAddress: return RewriteAddress(pseudonyms, value);
-    case MacroKind::kHost: return RewriteHostText(pseudonyms, value);
+    case MacroKind::kHost: return RewriteHostName(pseudonyms, value);
     case MacroKind::kProgram: return RewriteProgram(pseudonyms, value);
     case MacroKind::kCipher:
       if (!IsCipherName(View(value))) RewriteProgram(pseudonyms, value);
@@ -169,7 +201,7 @@ void RewriteMacro(const Pseudonyms& pseudonyms, std::string_view name, Octets va
       if (!IsNumber(View(value))) RewriteText(pseudonyms, value, {});
       return;
     case MacroKind::kBank:
-      if (!IsBankName(View(value))) RewriteHostText(pseudonyms, value);
+      if (!IsBankName(View(value))) RewriteHostName(pseudonyms, value);
       return;
   }
 }

@@ -16,6 +16,10 @@ namespace anonymise {
 
 // `name`: with or without braces.
 void RewriteMacro(const Pseudonyms& pseudonyms, std::string_view name, Octets value);
+// A name with or without braces: stays when mail servers have it.
+void RewriteMacroName(const Pseudonyms& pseudonyms, Octets name);
+// A host name as a client gives it: "unknown", an address in brackets, perhaps with more words.
+void RewriteHostName(const Pseudonyms& pseudonyms, Octets text);
 // "KEY=value" or "KEY".
 void RewriteEsmtpArgument(const Pseudonyms& pseudonyms, Octets argument);
 // The text of a reply, perhaps of several lines.
