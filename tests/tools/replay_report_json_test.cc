@@ -95,6 +95,14 @@ TEST(ReportJsonTest, IsReadBack) {
   }
 }
 
+TEST(ReportJsonTest, CheckedCopyIsAReportToo) {
+  const auto report = ReadReport(SmallReport(), "x.json");
+  ASSERT_TRUE(report.ok()) << report.status();
+  const auto again = ReadReport(report->data, "y.json");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->data, report->data);
+}
+
 TEST(ReportJsonTest, LargeRunIsReadBackWithItsCosts) {
   const auto report = ReadReport(JsonReport(*MakeRun({})), "x.json");
   ASSERT_TRUE(report.ok()) << report.status();

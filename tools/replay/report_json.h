@@ -71,7 +71,7 @@ struct Report {
   ReportLatency connect{};
   ReportLatency start_lateness{};
   std::optional<ReportProcess> process{};
-  std::string data{};  // the checked keys as one JSON object, pure ASCII
+  std::string data{};  // the checked keys: a report again, in one line of ASCII
 };
 
 // One JSON object with a line for each key. Texts with invalid UTF-8 get U+FFFD for it.

@@ -249,6 +249,8 @@ void CopyProcess(Checker* report) {
 }
 
 void CopyReport(Checker* report) {
+  report->Put("format", kReportFormat);
+  report->Put("version", kReportVersion);
   report->Texts({"label", "millrace_version", "started_at", "source", "mode"});
   CopyObject(report, "target", [](Checker* target) { target->Texts({"kind", "address"}); });
   CopyPairs(report, "options", kReportItemsMax, [](const json& item) { return item.is_string(); });
