@@ -51,7 +51,7 @@ SCENARIOS = [
     Scenario("idle3000", "64 sessions, 12 KB messages, a new session for each, beside 3,000 idle sessions", 64,
              ("12k",), idle=3000, timeout=5),
     Scenario("slow", "256 sessions, 12 KB messages, a scanner that takes 200 ms, at most 64 scans at a time (-m 64)",
-             256, ("12k",), warm_up=128, scanner_delay_ms=200, scanner_connections=64,
+             256, ("12k",), scanner_delay_ms=200, scanner_connections=64,
              left_out=(FLOOR,), seconds_min=2.0),
     Scenario("churn", "128 sessions, 4 KB messages, a new session for each; a quarter leave without the verdict", 128,
              ("4k",), abort_share=0.25),
