@@ -247,6 +247,7 @@ TEST(TraceTranscriptTest, TheKindIsGuessedByWhatOnlyOneOfThemSends) {
   EXPECT_EQ(kind(Packets().Server('D', Raw("Cv\0008.17.1.9\0"))), MtaKind::kSendmail);
   EXPECT_EQ(kind(Packets().Server('D', Raw("Cj\0mx\0{if_name}\0mx\0"))), MtaKind::kSendmail);
   EXPECT_EQ(kind(Packets().Server('D', Raw("Cj\0mx\0")).Server('D', "H")), MtaKind::kPostfix);
+  EXPECT_EQ(kind(Packets()), MtaKind::kPostfix);
   EXPECT_EQ(kind(Packets().Server('C', Raw("a\0U")).Server('H', Raw("h\0"))), MtaKind::kSendmail);
 }
 

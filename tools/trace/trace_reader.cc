@@ -22,16 +22,16 @@ namespace {
 constexpr std::size_t kSearchBytes = 16 * engine::kKiB;
 
 absl::Status ErrnoStatus(int error, const std::string& name, std::string_view what) {
-  return absl::ErrnoToStatus(error,
-                             absl::StrCat("trace ",
-                                          name,
-                                          ": ",
-                                          std::string(what),
-                                          ": ",
-                                          engine::ErrnoText(error),
-                                          " (",
-                                          engine::ErrnoName(error),
-                                          ")"));
+  return absl::Status(absl::ErrnoToStatusCode(error),
+                      absl::StrCat("trace ",
+                                   name,
+                                   ": ",
+                                   std::string(what),
+                                   ": ",
+                                   engine::ErrnoText(error),
+                                   " (",
+                                   engine::ErrnoName(error),
+                                   ")"));
 }
 
 // Octets from `at` that are there; fewer than asked for at the end of the file. -1: errno.

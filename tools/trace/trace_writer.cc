@@ -31,16 +31,16 @@ constexpr mode_t kFileMode = 0600;
 constexpr mode_t kOthersMode = 0077;
 
 absl::Status ErrnoStatus(int error, const std::string& path, const std::string& what) {
-  return absl::ErrnoToStatus(error,
-                             absl::StrCat("trace ",
-                                          path,
-                                          ": ",
-                                          what,
-                                          ": ",
-                                          engine::ErrnoText(error),
-                                          " (",
-                                          engine::ErrnoName(error),
-                                          ")"));
+  return absl::Status(absl::ErrnoToStatusCode(error),
+                      absl::StrCat("trace ",
+                                   path,
+                                   ": ",
+                                   what,
+                                   ": ",
+                                   engine::ErrnoText(error),
+                                   " (",
+                                   engine::ErrnoName(error),
+                                   ")"));
 }
 
 struct HashHasher {

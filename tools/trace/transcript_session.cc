@@ -54,6 +54,7 @@ class SessionDecoder {
       case Command::kConnect: OnConnect(packet); break;
       case Command::kHelo:
         out_.helo_us = packet.offset_us;
+        commands_ = true;
         out_.script.helo = milter::DecodeText(packet.payload);
         if (last_ != Byte(Command::kMacro) || !helo_counted_) ++out_.script.helo_count;
         helo_counted_ = false;
@@ -93,6 +94,7 @@ class SessionDecoder {
 
   void OnConnect(const Packet& packet) {
     out_.connect_us = packet.offset_us;
+    commands_ = true;
     milter::ConnectCommand connect;
     if (!milter::DecodeConnect(packet.payload, &connect)) {
       ++out_.not_understood;
@@ -112,19 +114,14 @@ class SessionDecoder {
     ipv6_tag_ = packet.payload.find("IPv6:") != std::string::npos;
   }
 
-  // Postfix tells its version in v, and sends macros before every command.
+  // Postfix tells its version in v, and sends macros before every command, even none.
   milter::MtaKind Kind() const {
     const std::vector<MacroValue>& macros = out_.script.macros;
-    const std::string* version = milter::FindMacro(macros, "v");
-    bool postfix = connect_macros_ || out_.script.macros.empty();
-    if (version != nullptr) {
+    bool postfix = connect_macros_ || postfix_packets_ || !commands_;
+    if (const std::string* version = milter::FindMacro(macros, "v"); version != nullptr) {
       postfix = version->starts_with("Postfix");
     } else if (ipv6_tag_ || milter::FindMacro(macros, "if_name") != nullptr ||
                milter::FindMacro(macros, "if_addr") != nullptr) {
-      postfix = false;
-    } else if (postfix_packets_) {
-      postfix = true;
-    } else if (!connect_macros_) {
       postfix = false;
     }
     return postfix ? milter::MtaKind::kPostfix : milter::MtaKind::kSendmail;
@@ -139,6 +136,7 @@ class SessionDecoder {
   bool connect_macros_ = false;
   bool postfix_packets_ = false;
   bool ipv6_tag_ = false;
+  bool commands_ = false;  // CONNECT or HELO
 };
 
 }  // namespace
