@@ -141,6 +141,20 @@ TEST_F(TraceWriterTest, AFileWithDamageInItsMiddleIsLeftAlone) {
   EXPECT_EQ(Contents(path_), octets);
 }
 
+// Neither is one whose last record before the damage is damaged as well.
+TEST_F(TraceWriterTest, ADamagedRecordBeforeTheDamageIsLeftAlone) {
+  WriteSamples(*OpenWriter(path_));
+  const std::unique_ptr<TraceReader> reader = OpenReader(path_);
+  reader->Next();
+  const std::uint64_t second = reader->sound_bytes();
+  std::string octets = Contents(path_);
+  octets[second - 1] ^= 1;
+  octets[second + 9] ^= 1;
+  SetContents(path_, octets);
+  EXPECT_EQ(OpenStatus(true).code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Contents(path_), octets);
+}
+
 // The soft limit on file sizes, back to what it was at the end.
 class FileSizeLimit {
  public:

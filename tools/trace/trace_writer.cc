@@ -199,18 +199,25 @@ absl::Status TraceWriter::State::FindEnd() {
   }
   end = reader.sound_bytes();
   records = reader.records();
-  // A record may have its head and not its octets, when the machine went down.
-  if (last && last->offset + kRecordHeadBytes + last->stored_bytes == end &&
-      !reader.Verify(*last).ok()) {
-    end = last->offset;
-    --records;
-  } else if (!reader.ending().ok() && reader.Resync()) {
+  const absl::Status ending = reader.ending();
+  if (!ending.ok() && ending.code() != absl::StatusCode::kDataLoss) return ending;
+  if (!ending.ok() && reader.Resync()) {
     return absl::DataLossError(absl::StrCat("trace ",
                                             path,
                                             ": damaged at ",
                                             end,
                                             ", and records follow: nothing is appended; give "
                                             "another name"));
+  }
+  // A record may have its head and not its octets, when the machine went down.
+  if (last && last->offset + kRecordHeadBytes + last->stored_bytes == end) {
+    absl::Status verified = reader.Verify(*last);
+    if (verified.code() == absl::StatusCode::kDataLoss) {
+      end = last->offset;
+      --records;
+    } else if (!verified.ok()) {
+      return verified;
+    }
   }
   if (::ftruncate(descriptor, static_cast<off_t>(end)) != 0) {
     return ErrnoStatus(errno, path, "its torn tail cannot be cut off");
