@@ -15,8 +15,8 @@ using milter::Outcome;
 
 // What the client waits for when the answer under test comes, as the first answer to the verb.
 struct State {
-  const char* name;
-  const char* verb;
+  const char* name = nullptr;
+  const char* verb = nullptr;
   // The session's end after a 4xx or 5xx; kNone: it goes on.
   SmtpError when_refused = SmtpError::kNone;
 };

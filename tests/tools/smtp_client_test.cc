@@ -262,7 +262,7 @@ TEST(SmtpClientTest, PosesAsTheClientWhereXclientIsOffered) {
   probe.Run();
   EXPECT_EQ(probe.server.commands(),
             Strings({kEhlo,
-                     "XCLIENT NAME=client.example.com ADDR=192.0.2.7 PORT=4711",
+                     "XCLIENT ADDR=192.0.2.7 PORT=4711 NAME=client.example.com",
                      kEhlo,
                      kMail,
                      kBob,
@@ -279,19 +279,24 @@ TEST(SmtpClientTest, PosesAsTheClientWhereXclientIsOffered) {
   EXPECT_FALSE(plain.client.xclient_taken());
 }
 
-TEST(SmtpClientTest, SplitsXclientAndGoesByTheSecondEhlo) {
+TEST(SmtpClientTest, GoesByTheEhloAfterXclient) {
   MtaScript script = SampleSession();
-  script.client_name = std::string(250, 'n');
-  script.helo = std::string(250, 'h');
+  script.helo = std::string(500, 'h');  // does not fit into XCLIENT
   SmtpProbe probe({}, script);
   const std::string first = "250-mx\r\n250-PIPELINING\r\n250-SIZE\r\n250 XCLIENT NAME HELO";
   probe.server.answers["EHLO"] = {first, "250 mx"};
   probe.Run();
-  const Strings& commands = probe.server.commands();
-  ASSERT_EQ(commands.size(), 9U);
-  EXPECT_EQ(commands[1], "XCLIENT NAME=" + script.client_name);
-  EXPECT_EQ(commands[2], "XCLIENT HELO=" + script.helo);
-  EXPECT_EQ(commands[4], "MAIL FROM:<alice@example.net>");
+  EXPECT_EQ(probe.server.commands(),
+            Strings({"EHLO " + script.helo,
+                     "XCLIENT NAME=client.example.com",
+                     "EHLO " + script.helo,
+                     "MAIL FROM:<alice@example.net>",
+                     kBob,
+                     kCarol,
+                     "DATA",
+                     "QUIT"}));
+  EXPECT_EQ(probe.batches.size(), 9U);
+  EXPECT_EQ(probe.client.arguments_left_out(), 1U);
 }
 
 TEST(SmtpClientTest, SaysHeloAsOftenAsTheScript) {

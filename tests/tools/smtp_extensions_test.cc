@@ -101,58 +101,64 @@ TEST(SmtpExtensionsTest, BracketsAddresses) {
 constexpr char kAllAttributes[] =
     "XCLIENT NAME ADDR PROTO HELO REVERSE_NAME PORT LOGIN DESTADDR DESTPORT";
 
+std::string Xclient(const milter::MtaScript& script, const std::string& offered) {
+  return FitXclientArguments(script, Offered({offered})).text;
+}
+
 TEST(XclientTest, NamesTheClient) {
   milter::MtaScript script = SampleSession();
   script.transactions[0].sender.macros = {{"auth_authen", "b=b+ \xc3\xa9"}};
-  EXPECT_EQ(XclientCommands(script, Offered({kAllAttributes})),
-            Strings({"XCLIENT NAME=client.example.com ADDR=192.0.2.7 PORT=4711 "
-                     "LOGIN=b+3Db+2B+20+C3+A9 PROTO=ESMTP HELO=helo.example.com"}));
-  EXPECT_EQ(XclientCommands(script, Offered({"XCLIENT addr HELO"})),
-            Strings({"XCLIENT ADDR=192.0.2.7 HELO=helo.example.com"}));
-  EXPECT_EQ(XclientCommands(script, Offered({"XCLIENT"})), Strings());
-  EXPECT_EQ(XclientCommands(script, Offered({})), Strings());
+  EXPECT_EQ(Xclient(script, kAllAttributes),
+            " ADDR=192.0.2.7 PORT=4711 NAME=client.example.com LOGIN=b+3Db+2B+20+C3+A9 PROTO=ESMTP "
+            "HELO=helo.example.com");
+  EXPECT_EQ(Xclient(script, "XCLIENT addr HELO"), " ADDR=192.0.2.7 HELO=helo.example.com");
+  EXPECT_EQ(Xclient(script, "XCLIENT"), "");
+  EXPECT_EQ(Xclient(script, ""), "");
 }
 
 TEST(XclientTest, SaysWhatIsNotKnown) {
   milter::MtaScript script = SampleSession();
-  const SmtpExtensions all = Offered({kAllAttributes});
   script.client_name = "unknown";
   script.client_family = '6';
   script.client_address = "2001:db8::1";
   script.client_port = 0;
   script.helo_count = 0;
-  EXPECT_EQ(XclientCommands(script, all),
-            Strings({"XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1 PORT=[UNAVAILABLE] "
-                     "PROTO=SMTP HELO=[UNAVAILABLE]"}));
+  EXPECT_EQ(Xclient(script, kAllAttributes),
+            " ADDR=IPV6:2001:db8::1 PORT=[UNAVAILABLE] NAME=[UNAVAILABLE] PROTO=SMTP "
+            "HELO=[UNAVAILABLE]");
   script.client_name = "[192.0.2.7]";
   script.client_family = 'U';
   script.helo_count = 1;
   script.helo.clear();
-  EXPECT_EQ(XclientCommands(script, all),
-            Strings({"XCLIENT NAME=[UNAVAILABLE] ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] "
-                     "PROTO=ESMTP HELO=[UNAVAILABLE]"}));
+  EXPECT_EQ(Xclient(script, kAllAttributes),
+            " ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE] NAME=[UNAVAILABLE] PROTO=ESMTP "
+            "HELO=[UNAVAILABLE]");
 }
 
 TEST(XclientTest, TakesTheLoginWhereItIs) {
-  const SmtpExtensions login = Offered({"XCLIENT LOGIN"});
   milter::MtaScript script = SampleSession();
   script.macros = {{"auth_authen", "session"}};
-  EXPECT_EQ(XclientCommands(script, login), Strings({"XCLIENT LOGIN=session"}));
+  EXPECT_EQ(Xclient(script, "XCLIENT LOGIN"), " LOGIN=session");
   script.transactions[0].macros = {{"auth_authen", "message"}};
-  EXPECT_EQ(XclientCommands(script, login), Strings({"XCLIENT LOGIN=message"}));
+  EXPECT_EQ(Xclient(script, "XCLIENT LOGIN"), " LOGIN=message");
   script.transactions.clear();
   script.macros.clear();
-  EXPECT_EQ(XclientCommands(script, login), Strings());
+  EXPECT_EQ(Xclient(script, "XCLIENT LOGIN"), "");
 }
 
-TEST(XclientTest, KeepsEachCommandBelowItsLimit) {
+TEST(XclientTest, LeavesOutWhatDoesNotFit) {
   milter::MtaScript script = SampleSession();
   script.client_name = std::string(255, 'n');
   script.helo = std::string(255, 'h');
-  const Strings commands = XclientCommands(script, Offered({kAllAttributes}));
-  ASSERT_EQ(commands.size(), 2U);
-  EXPECT_EQ(commands[1], "XCLIENT HELO=" + script.helo);
-  EXPECT_LE(commands[0].size() + 2, kXclientMaxBytes);
+  const FittedArguments fitted = FitXclientArguments(script, Offered({kAllAttributes}));
+  EXPECT_EQ(fitted.text, " ADDR=192.0.2.7 PORT=4711 NAME=" + script.client_name + " PROTO=ESMTP");
+  EXPECT_EQ(fitted.left_out, 1U);
+  const std::size_t room =
+      kXclientMaxBytes - fitted.text.size() - std::string("XCLIENT HELO=\r\n").size();
+  script.helo.resize(room);
+  EXPECT_EQ(FitXclientArguments(script, Offered({kAllAttributes})).left_out, 0U);
+  script.helo.resize(room + 1, 'h');
+  EXPECT_EQ(FitXclientArguments(script, Offered({kAllAttributes})).left_out, 1U);
 }
 
 }  // namespace

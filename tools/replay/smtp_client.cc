@@ -114,7 +114,7 @@ void SmtpClient::RunStep() {
       introducing_ = true;
       SayHelo();
       break;
-    case Step::kXclient: SayXclient(); break;
+    case Step::kXclient: Say("XCLIENT" + xclient_arguments_, Awaited::kXclient); break;
     case Step::kHelo:
       ++helos_;
       if (std::exchange(introduced_as_helo_, false)) {

@@ -1,6 +1,6 @@
 // The client's end of one SMTP session: plays a milter::MtaScript to a mail server.
 //
-//   kConnect -> kIntroduce? -> kXclient* -> kHelo* -+-> kUnknown? -> kHelo? -> kMail -> kRcpt* ->
+//   kConnect -> kIntroduce? -> kXclient? -> kHelo* -+-> kUnknown? -> kHelo? -> kMail -> kRcpt* ->
 //                                                   |     kData -> kWait -> kContent -> kWait -+
 //                                                   +<- next, after a verdict or kReset ------+
 //                                                   +-> kQuit -> kDone
@@ -12,7 +12,8 @@
 //   Fill, Feed, Advance, finished, awaits_reply, awaits_client, client_step, results,
 //   session_replies   as there; a paced script takes the same Advance() calls (connect, HELO, MAIL,
 //                     each RCPT, DATA, content, RSET, QUIT), the introduction and XCLIENT being
-//                     part of the first one
+//                     part of the first one (filters see what came before XCLIENT as a connection
+//                     of its own, with a HELO and no message)
 //   awaited_command   kConnect: greeting, XCLIENT; kAbort: RSET, and the dot that ends an unwanted
 //                     DATA; kEndOfMessage: a verdict; the oldest one when several are awaited
 //   FeedEnd           has no counterpart: an SMTP session ends with the server's 221, or its close
@@ -86,7 +87,8 @@ class SmtpClient {
   bool xclient_taken() const noexcept { return xclient_taken_; }
   // What the last EHLO offered.
   const SmtpExtensions& extensions() const noexcept { return extensions_; }
-  // Arguments to MAIL and RCPT that were not sent because the server does not offer them.
+  // Arguments to MAIL and RCPT that were not sent because the server does not offer them, and to
+  // XCLIENT because they did not fit.
   std::uint64_t arguments_left_out() const noexcept { return arguments_left_out_; }
   // Replies outside a transaction.
   const std::vector<milter::StageReply>& session_replies() const noexcept {
@@ -161,7 +163,6 @@ class SmtpClient {
   // smtp_commands.cc: what is said.
   bool Say(std::string_view command, Awaited awaited);
   void SayHelo();
-  void SayXclient();
   void SayMail();
   void SayRcpt();
   void SayData();
@@ -172,7 +173,6 @@ class SmtpClient {
   void OnServiceClosing(Awaited awaited, const SmtpReply& reply);
   void OnSessionReply(Awaited awaited, const SmtpReply& reply);
   void OnHeloTaken();
-  void OnXclientTaken();
   void OnTransactionReply(Awaited awaited, const SmtpReply& reply);
   void OnEnvelopeReply(Awaited awaited, const SmtpReply& reply);
   static bool CanHave(Awaited awaited, int kind) noexcept;
@@ -195,8 +195,7 @@ class SmtpClient {
   bool reply_early_ = false;  // the reply under way began while none was awaited
   std::deque<Awaited> awaited_ = {Awaited::kGreeting};
   SmtpExtensions extensions_;
-  std::vector<std::string> xclient_commands_;
-  std::size_t xclient_index_ = 0;
+  std::string xclient_arguments_;
   std::vector<milter::StageReply> session_replies_;
   std::vector<milter::TransactionResult> results_;
   Progress progress_;

@@ -35,10 +35,6 @@ void SmtpClient::SayHelo() {
       esmtp_ ? Awaited::kEhlo : Awaited::kHelo);
 }
 
-void SmtpClient::SayXclient() {
-  Say(xclient_commands_[xclient_index_++], Awaited::kXclient);
-}
-
 void SmtpClient::SayMail() {
   results_.emplace_back();
   const MailFacts facts = {.content = MeasureContent(transaction()),

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kCodeAndMarkBytes = 4;  // "250-"
 constexpr std::string_view kUnavailable = "[UNAVAILABLE]";
 constexpr std::size_t kLineEndBytes = 2;
+constexpr std::string_view kXclient = "XCLIENT";
 
 struct ArgumentOwner {
   std::string_view argument;
@@ -183,35 +184,35 @@ std::string Bracketed(std::string_view address) {
   return absl::StrCat("<", engine::ToAbsl(address), ">");
 }
 
-std::vector<std::string> XclientCommands(const milter::MtaScript& script,
-                                         const SmtpExtensions& extensions) {
+FittedArguments FitXclientArguments(const milter::MtaScript& script,
+                                    const SmtpExtensions& extensions) {
   struct Attribute {
     std::string_view name;
     std::string value;
   };
-  const std::string_view login = Login(script);
+  const bool has_helo = script.helo_count != 0;
   const std::array<Attribute, 6> attributes = {{
-      {"NAME", std::string(NameValue(script))},
       {"ADDR", AddressValue(script)},
       {"PORT",
        script.client_port == 0 ? std::string(kUnavailable) : std::to_string(script.client_port)},
-      {"LOGIN", std::string(login)},
-      {"PROTO", script.helo_count == 0 ? "SMTP" : "ESMTP"},
-      {"HELO",
-       script.helo_count == 0 || script.helo.empty() ? std::string(kUnavailable) : script.helo},
+      {"NAME", std::string(NameValue(script))},
+      {"LOGIN", std::string(Login(script))},
+      {"PROTO", has_helo ? "ESMTP" : "SMTP"},
+      {"HELO", has_helo && !script.helo.empty() ? script.helo : std::string(kUnavailable)},
   }};
-  std::vector<std::string> commands;
+  FittedArguments fitted;
   for (const Attribute& attribute : attributes) {
-    if (attribute.value.empty() || !extensions.Names("XCLIENT", attribute.name)) continue;
+    if (attribute.value.empty() || !extensions.Names(kXclient, attribute.name)) continue;
     const std::string text =
         absl::StrCat(" ", engine::ToAbsl(attribute.name), "=", Xtext(attribute.value));
-    if (commands.empty() ||
-        commands.back().size() + text.size() + kLineEndBytes > kXclientMaxBytes) {
-      commands.emplace_back("XCLIENT");
+    const std::size_t bytes = kXclient.size() + fitted.text.size() + text.size() + kLineEndBytes;
+    if (bytes <= kXclientMaxBytes) {
+      fitted.text += text;
+    } else {
+      ++fitted.left_out;
     }
-    commands.back() += text;
   }
-  return commands;
+  return fitted;
 }
 
 }  // namespace replay

@@ -110,7 +110,8 @@ void SmtpClient::OnSessionReply(Awaited awaited, const SmtpReply& reply) {
     if (refused) Refuse(SmtpError::kGreetingRefused);
   } else if (awaited == Awaited::kXclient) {
     if (refused) return Refuse(SmtpError::kXclientRefused);
-    OnXclientTaken();
+    xclient_taken_ = true;
+    GoOnAfterIntroduction();
   } else if (awaited == Awaited::kEhlo && refused) {
     esmtp_ = false;
     SayHelo();
@@ -132,19 +133,15 @@ void SmtpClient::OnHeloTaken() {
     return;
   }
   introducing_ = false;
-  xclient_commands_ = XclientCommands(*script_, extensions_);
-  if (!xclient_commands_.empty()) {
+  const FittedArguments arguments = FitXclientArguments(*script_, extensions_);
+  arguments_left_out_ += arguments.left_out;
+  xclient_arguments_ = arguments.text;
+  if (!xclient_arguments_.empty()) {
     Enter(Step::kXclient);
   } else {
     introduced_as_helo_ = script_->helo_count != 0;
     GoOnAfterIntroduction();
   }
-}
-
-void SmtpClient::OnXclientTaken() {
-  if (xclient_index_ < xclient_commands_.size()) return;
-  xclient_taken_ = true;
-  GoOnAfterIntroduction();
 }
 
 void SmtpClient::OnTransactionReply(Awaited awaited, const SmtpReply& reply) {
