@@ -90,29 +90,36 @@ TEST(TraceObserverGoldenTest, EveryChunkingGivesTheSameRecords) {
   }
 }
 
+Direction DirectionOf(const milter::GoldenPacket& packet) {
+  return packet.from_mta ? kServer : kFilter;
+}
+
+// The first `count` packets, and `half`, the beginning of the next one.
+Kept Observed(const GoldenConnection& connection, std::size_t count, std::string_view half) {
+  Kept kept;
+  SessionObserver observer(kept, 1, 1);
+  for (std::size_t i = 0; i < count; ++i) {
+    const milter::GoldenPacket& packet = connection.packets[i];
+    observer.OnOctets(DirectionOf(packet), Pack(packet.code, packet.payload), 2);
+  }
+  observer.OnOctets(DirectionOf(connection.packets[count]), half, 3);
+  observer.OnEnd(Ending::kServerClosed, 0, 4);
+  return kept;
+}
+
 // A session that is cut off after any packet, or in it, has what was whole.
 TEST(TraceObserverGoldenTest, EveryPrefixIsRecorded) {
   for (const GoldenConnection& connection : GoldenConnections()) {
     if (connection.packets.size() > 150) continue;
     std::string expected;
     for (std::size_t count = 0; count < connection.packets.size(); ++count) {
-      GoldenConnection some = connection;
-      some.packets.resize(count);
       const milter::GoldenPacket& next = connection.packets[count];
-      const std::string half = Pack(next.code, next.payload);
-      for (const std::size_t bytes :
-           {std::size_t{0}, std::size_t{3}, std::size_t{5}, half.size() - 1}) {
-        if (bytes >= half.size()) continue;
-        Kept kept;
-        SessionObserver observer(kept, 1, 1);
-        for (const milter::GoldenPacket& packet : some.packets)
-          observer.OnOctets(
-              packet.from_mta ? kServer : kFilter, Pack(packet.code, packet.payload), 2);
-        observer.OnOctets(next.from_mta ? kServer : kFilter, half.substr(0, bytes), 3);
-        observer.OnEnd(Ending::kServerClosed, 0, 4);
+      const std::string octets = Pack(next.code, next.payload);
+      for (const std::size_t bytes : {std::size_t{0}, std::size_t{3}, octets.size() - 1}) {
+        const Kept kept = Observed(connection, count, octets.substr(0, bytes));
         ASSERT_EQ(OctetsOf(kept), expected) << connection.name << " " << count << " " << bytes;
       }
-      expected += (next.from_mta ? '>' : '<') + Pack(next.code, next.payload);
+      expected += (next.from_mta ? '>' : '<') + octets;
     }
   }
 }
