@@ -269,5 +269,6 @@
     section("Verdicts against the recording", ...runs.map(verdictsPart)),
     html("footer", {}, "Made by millrace-replay. The page is complete in itself; its data is the element report-data."),
   ]);
+  plots.drawAll();
   if (location.hash === "#tables") for (const details of document.querySelectorAll("details")) details.open = true;
 })();

@@ -264,12 +264,20 @@ const plots = (() => {
     }
     const node = html("figure", {class: plot.wide ? "plot wide" : "plot"}, html("figcaption", {}, html("h3", {}, plot.title), button),
                       plot.note ? html("p", {class: "note"}, plot.note) : null, legend(plot), holder, details);
-    let width = -1;
-    new ResizeObserver(() => {
-      if (holder.clientWidth !== width) { width = holder.clientWidth; draw(plot, holder); }
-    }).observe(holder);
+    drawings.push({plot, holder, width: -1});
     return node;
   }
 
-  return {html, svg, digits, duration, clock, figure};
+  // Draws the figures whose width is new: once when they stand in the document, and when the window changes.
+  const drawings = [];
+  function drawAll() {
+    for (const drawing of drawings) {
+      if (drawing.holder.clientWidth === drawing.width) continue;
+      drawing.width = drawing.holder.clientWidth;
+      draw(drawing.plot, drawing.holder);
+    }
+  }
+  window.addEventListener("resize", () => requestAnimationFrame(drawAll));
+
+  return {html, digits, duration, figure, drawAll};
 })();
