@@ -143,6 +143,14 @@ bool OptionTable::Given(std::string_view name) const {
   });
 }
 
+std::vector<std::string> OptionTable::GivenNames() const {
+  std::vector<std::string> names;
+  for (const Entry& entry : entries_) {
+    if (entry.given) names.push_back(entry.name);
+  }
+  return names;
+}
+
 // A name is near when it is a longer form, or at most a third of its letters differ.
 absl::Status OptionTable::Unknown(const std::string& name) const {
   const Entry* nearest = nullptr;

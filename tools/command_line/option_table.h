@@ -107,6 +107,7 @@ class OptionTable {
   bool help() const noexcept { return help_; }
   bool version() const noexcept { return version_; }
   bool Given(std::string_view name) const;
+  std::vector<std::string> GivenNames() const;
 
   std::string Usage() const;
 
