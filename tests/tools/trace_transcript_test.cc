@@ -23,7 +23,6 @@ using milter::GoldenConnections;
 using milter::MtaKind;
 using milter::Outcome;
 using milter::Pack;
-using milter::StopHow;
 
 // The recording Sendmail's settings, which no packet tells; Postfix ran with its defaults.
 constexpr milter::MacroLists kSendmailLists = {
@@ -94,13 +93,25 @@ std::vector<std::string> Played(const GoldenConnection& connection,
   return lines;
 }
 
+// What was recorded is what the mail server's end made of the same replies.
+void ExpectSame(const RecordedTransaction& recorded, const milter::TransactionResult& played) {
+  EXPECT_EQ(recorded.result.outcome, played.outcome);
+  EXPECT_EQ(recorded.has_verdict, played.outcome != Outcome::kNone);
+  EXPECT_EQ(recorded.result.decided_at, played.decided_at);
+  EXPECT_EQ(recorded.result.reply_text, played.reply_text);
+  EXPECT_EQ(recorded.result.replies.size(), played.replies.size());
+  EXPECT_EQ(recorded.result.edits.size(), played.edits.size());
+  EXPECT_EQ(recorded.result.recipients_accepted, played.recipients_accepted);
+}
+
 TEST(TraceTranscriptGoldenTest, ADecodedSessionPlaysTheSamePackets) {
   for (const GoldenConnection& connection : GoldenConnections()) {
-    Decoded decoded = Decode(connection);
-    EXPECT_EQ(decoded.session.not_understood, 0U) << connection.name;
+    SCOPED_TRACE(connection.name);
+    const Decoded decoded = Decode(connection);
+    EXPECT_EQ(decoded.session.not_understood, 0U);
     milter::MtaScript script = decoded.session.script;
     for (const RecordedTransaction& one : decoded.transactions) {
-      EXPECT_EQ(one.not_understood, 0U) << connection.name;
+      EXPECT_EQ(one.not_understood, 0U);
       script.transactions.push_back(one.transaction);
     }
     milter::MtaOptions options;
@@ -108,21 +119,10 @@ TEST(TraceTranscriptGoldenTest, ADecodedSessionPlaysTheSamePackets) {
     options.offer = decoded.session.offer;
     if (connection.sendmail) options.macro_lists = &kSendmailLists;
     std::vector<milter::TransactionResult> results;
-    EXPECT_EQ(Played(connection, options, script, &results), Sent(connection)) << connection.name;
-
-    // What was recorded is what the mail server's end made of the same replies.
-    ASSERT_EQ(results.size(), decoded.transactions.size()) << connection.name;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-      const milter::TransactionResult& recorded = decoded.transactions[i].result;
-      EXPECT_EQ(recorded.outcome, results[i].outcome) << connection.name;
-      if (decoded.transactions[i].has_verdict) {
-        EXPECT_EQ(recorded.decided_at, results[i].decided_at) << connection.name;
-      }
-      EXPECT_EQ(recorded.reply_text, results[i].reply_text) << connection.name;
-      EXPECT_EQ(recorded.replies.size(), results[i].replies.size()) << connection.name;
-      EXPECT_EQ(recorded.edits.size(), results[i].edits.size()) << connection.name;
-      EXPECT_EQ(recorded.recipients_accepted, results[i].recipients_accepted) << connection.name;
-    }
+    EXPECT_EQ(Played(connection, options, script, &results), Sent(connection));
+    ASSERT_EQ(results.size(), decoded.transactions.size());
+    for (std::size_t i = 0; i < results.size(); ++i)
+      ExpectSame(decoded.transactions[i], results[i]);
   }
 }
 
