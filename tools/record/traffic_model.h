@@ -41,7 +41,7 @@ struct TrafficModel {
   double very_many_recipients = 0.0001;  // kRecipientsVeryMany of them; the rest: Zipf
   double more_in_session = 0.2;  // after each message: the chance that the client has another one
   double null_sender = 0.03;
-  double authenticated = 0.1;  // of the sessions
+  double authenticated = 0.1;  // of the messages
   std::uint32_t fields_min = 15;
   std::uint32_t fields_max = 60;
 };
