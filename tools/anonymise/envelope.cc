@@ -154,7 +154,9 @@ std::size_t EnhancedCode(std::string_view text) noexcept {
     const std::size_t begin = at;
     while (at < text.size() && IsDigit(text[at]) && at - begin < 3)
       ++at;
-    if (at == begin) return 0;
+    const bool sound =
+        part > 0 || (at == 1 && (text[0] == '2' || text[0] == '4' || text[0] == '5'));
+    if (at == begin || !sound) return 0;
   }
   return at == text.size() || text[at] == ' ' ? at : 0;
 }

@@ -103,19 +103,11 @@ std::size_t HtmlFiller::Value(Octets line, std::size_t at) {
 std::size_t HtmlFiller::Until(Octets line, std::size_t at) {
   const std::string_view text = View(line);
   const bool comment = state_ == State::kComment;
-  std::size_t end = text.size();
-  std::size_t behind = 0;
-  if (comment) {
-    end = text.find("-->", at);
-    behind = 3;
-  } else if (state_ == State::kQuoted) {
-    end = text.find(quote_, at);
-    behind = 1;
-  } else if (state_ == State::kUnquoted) {
-    end = text.find_first_of(" \t\r\n>", at);
-  } else {
-    end = text.find('>', at);
-  }
+  const std::size_t behind = comment ? 3 : state_ == State::kQuoted ? 1 : 0;
+  std::size_t end = comment                         ? text.find("-->", at)
+                    : state_ == State::kQuoted      ? text.find(quote_, at)
+                    : state_ == State::kDeclaration ? text.find('>', at)
+                                                    : text.find_first_of(" \t\r\n>", at);
   const bool ended = end != std::string_view::npos;
   end = std::min(end, text.size());
   const Octets content = line.subspan(at, end - at);
