@@ -19,7 +19,7 @@ std::uint32_t ReadLength(std::string_view bytes) {
 }  // namespace
 
 FakeMilter::FakeMilter(sim::SimWorld& world, const std::string& at)
-    : loop_(world.AddLoop("milter", "/milter")), listener_(world.Listen(at)) {
+    : world_(world), loop_(world.AddLoop("milter", "/milter")), listener_(world.Listen(at)) {
   loop_.Listen(
       listener_,
       [](void* context, int fd) noexcept {
@@ -31,7 +31,26 @@ FakeMilter::FakeMilter(sim::SimWorld& world, const std::string& at)
 }
 
 FakeMilter::~FakeMilter() {
+  if (listener_ != 0) loop_.StopListening(listener_);
+}
+
+void FakeMilter::CloseListener() {
   loop_.StopListening(listener_);
+  world_.streams().CloseListener(std::exchange(listener_, 0));
+}
+
+// Stage letter, then name NUL value NUL pairs.
+void FakeMilter::OnMacros(Peer& peer, std::string_view payload) {
+  std::vector<std::string> texts;
+  payload.remove_prefix(1);
+  while (!payload.empty()) {
+    const std::size_t end = payload.find('\0');
+    texts.emplace_back(payload.substr(0, end));
+    payload.remove_prefix(end + 1);
+  }
+  for (std::size_t i = 0; i + 1 < texts.size(); i += 2) {
+    if (texts[i] == "i") peer.queue_id = texts[i + 1];
+  }
 }
 
 void FakeMilter::OnBytes(engine::SocketId id, engine::Bytes bytes) noexcept {
@@ -51,10 +70,20 @@ void FakeMilter::OnGone(engine::SocketId id, int /*error*/) noexcept {
   Drop(id);
 }
 
+std::vector<engine::Time> FakeMilter::TimesOf(char command) const {
+  std::vector<engine::Time> times;
+  for (const Seen& each : seen) {
+    if (each.command == command) times.push_back(each.at);
+  }
+  return times;
+}
+
 void FakeMilter::OnPacket(engine::SocketId id, char command, std::string_view payload) {
+  seen.push_back(
+      {world_.now(), id.index, command, std::string(payload.substr(0, payload.find('\0')))});
   switch (command) {
     case 'O': return Answer(id, std::string_view("O\0\0\0\6\0\0\0\1\0\0\0\0", 13));
-    case 'D':
+    case 'D': return OnMacros(peers_[id.index], payload);
     case 'A': return;
     case 'Q': return Drop(id);
     case 'E': return EndOfMessage(id);
@@ -69,12 +98,22 @@ void FakeMilter::OnPacket(engine::SocketId id, char command, std::string_view pa
 }
 
 void FakeMilter::EndOfMessage(engine::SocketId id) {
+  if (world_.now() < stalls_until) {
+    const std::string recipient = peers_[id.index].recipient;
+    world_.At(stalls_until, [this, id, recipient] {
+      const auto peer = peers_.find(id.index);
+      if (peer != peers_.end() && peer->second.recipient == recipient) EndOfMessage(id);
+    });
+    return;
+  }
   ++ends_of_message;
+  queue_ids.push_back(peers_[id.index].queue_id);
   const std::string to = peers_[id.index].recipient;
   if (to.starts_with("<silent@")) return;
   if (to.starts_with("<drop@")) return Drop(id);
   if (to.starts_with("<nonsense@")) return Answer(id, "?");
-  if (to.starts_with("<reject@")) return Answer(id, std::string_view("y554 5.7.0 No\0", 14));
+  if (rejects_all || to.starts_with("<reject@"))
+    return Answer(id, std::string_view("y554 5.7.0 No\0", 14));
   if (to.starts_with("<tempfail@")) return Answer(id, "t");
   if (to.starts_with("<discard@")) return Answer(id, "d");
   Answer(id, std::string_view("hX-Seen\0 yes\n twice\0", 20));

@@ -3,6 +3,7 @@
 //   reject@  554 at end of message     tempfail@  TEMPFAIL     discard@  DISCARD
 //   silent@  never answers             nonsense@  an unknown reply      drop@  closes
 //   others   one ADDHEADER, then CONTINUE
+// While it stalls it answers no end of message; it keeps what it saw, and when.
 #ifndef MILLRACE_TESTS_TOOLS_FAKE_MILTER_H_
 #define MILLRACE_TESTS_TOOLS_FAKE_MILTER_H_
 
@@ -22,9 +23,24 @@ class FakeMilter final : public engine::SocketEvents {
   FakeMilter& operator=(const FakeMilter&) = delete;
 
   std::size_t open() const { return peers_.size(); }
+  // Nobody listens from now on.
+  void CloseListener();
   std::uint64_t ends_of_message = 0;
   std::size_t open_most = 0;
   std::vector<std::string> helos{};
+  struct Seen {
+    engine::Time at{};
+    std::uint32_t peer = 0;
+    char command = 0;
+    std::string text{};  // of the payload, up to its first NUL
+  };
+  std::vector<Seen> seen{};
+  // When the commands of one kind came, in order.
+  std::vector<engine::Time> TimesOf(char command) const;
+  std::vector<std::string> queue_ids{};  // at each end of message
+  bool rejects_all = false;
+  // No end of message is answered until then.
+  engine::Time stalls_until{};
 
   void OnBytes(engine::SocketId id, engine::Bytes bytes) noexcept override;
   void OnTurnEnd(engine::SocketId) noexcept override {}
@@ -38,12 +54,15 @@ class FakeMilter final : public engine::SocketEvents {
   struct Peer {
     std::string input{};
     std::string recipient{};
+    std::string queue_id{};
   };
+  void OnMacros(Peer& peer, std::string_view payload);
   void OnPacket(engine::SocketId id, char command, std::string_view payload);
   void EndOfMessage(engine::SocketId id);
   void Answer(engine::SocketId id, std::string_view code_and_payload);
   void Drop(engine::SocketId id);
 
+  sim::SimWorld& world_;
   sim::SimLoop& loop_;
   int listener_;
   std::map<std::uint32_t, Peer> peers_;  // by SocketId::index

@@ -1,124 +1,233 @@
-// Which session plays what, and when the next one begins.
+// Which session begins when, and what wakes whom.
 #include "tools/replay/player.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "tools/replay/player_session.h"
+#include "tools/replay/set_source.h"
 
 namespace replay {
+namespace {
 
-Player::Player(engine::Loop& loop,
-               PlayerConfig config,
-               const std::vector<NamedTransaction>& transactions)
+// At once: more would fill backlogs, and keep the sessions that are open waiting.
+constexpr int kOpensPerTurn = 64;
+constexpr std::uint32_t kIdleOpeningMax = 64;
+constexpr engine::Time kTick = std::chrono::seconds(1);  // of the recorder, at least
+
+}  // namespace
+
+engine::Time RealTime(const engine::Loop& /*loop*/) noexcept {
+  return engine::MonotonicNow();
+}
+
+Player::Player(engine::Loop& loop, PlayerConfig config, Source* source, ResultsRecorder& recorder)
     : loop_(loop),
       config_(std::move(config)),
-      transactions_(transactions),
-      options_{.kind = config_.kind},
-      idle_options_{.kind = config_.kind, .paced = true},
-      abort_options_{.kind = config_.kind, .quit = false},
-      random_(config_.seed) {
-  ENGINE_CHECK(!transactions_.empty());
-  BuildScripts();
-}
-
-Player::~Player() = default;
-
-milter::MtaScript Player::MakeScript(std::size_t first, std::uint32_t count) const {
-  const Client& client = transactions_[first].client;
-  const bool postfix = config_.kind == milter::MtaKind::kPostfix;
-  milter::MtaScript script;
-  script.client_name = client.name;
-  script.client_address = client.address;
-  script.client_port = client.port;
-  script.client_family = client.address.find(':') == std::string::npos ? '4' : '6';
-  script.helo = client.helo;
-  script.macros = {{"j", "mx.lab.test"},
-                   {"daemon_name", postfix ? "mx.lab.test" : "MTA-v4"},
-                   {"v", postfix ? "Postfix 3.7.11" : "8.17.1.9"},
-                   {"client_name", client.name},
-                   {"client_addr", client.address}};
-  for (std::uint32_t i = 0; i < count; ++i) {
-    script.transactions.push_back(transactions_[(first + i) % transactions_.size()].transaction);
-    script.transactions.back().queue_id = absl::StrFormat("4RP%03X%04X", first, i);
-  }
-  return script;
-}
-
-void Player::BuildScripts() {
-  for (std::size_t first = 0; first < transactions_.size(); ++first) {
-    if (config_.messages > 0)
-      load_scripts_.push_back(MakeScript(first, config_.messages_per_session));
-    if (config_.messages > 0 && config_.abort_share > 0) {
-      abort_scripts_.push_back(MakeScript(first, 1));
-      abort_scripts_.back().transactions[0].stop = {.how = milter::StopHow::kDrop,
-                                                    .after = milter::Command::kEndOfMessage};
+      source_(source),
+      recorder_(recorder),
+      arrivals_(config_.arrivals, config_.seed),
+      arrivals_due_(arrivals_) {
+  ENGINE_CHECK(source_ != nullptr || config_.mode == RunMode::kIdle);
+  for (const bool leaves : {false, true}) {
+    for (const milter::MtaKind kind : {milter::MtaKind::kPostfix, milter::MtaKind::kSendmail}) {
+      mta_options_[static_cast<std::size_t>(kind)][leaves ? 1 : 0] = {
+          .kind = kind, .paced = true, .quit = !leaves};
     }
-    if (config_.once || load_scripts_.empty()) once_scripts_.push_back(MakeScript(first, 1));
+    SmtpOptions& smtp = smtp_options_[leaves ? 1 : 0];
+    smtp = config_.smtp;
+    smtp.paced = true;
+    smtp.quit = !leaves;
   }
+  timer_.owner = this;
+  timer_.fire = [](engine::Timer& timer, engine::Time) noexcept {
+    static_cast<OwnedTimer&>(timer).owner->Serve();
+  };
 }
 
-const milter::MtaScript& Player::ScriptOf(Purpose purpose, std::size_t transaction) const {
-  switch (purpose) {
-    case Purpose::kLoad: return load_scripts_[transaction];
-    case Purpose::kAbort: return abort_scripts_[transaction];
-    case Purpose::kIdle: return once_scripts_.empty() ? load_scripts_[0] : once_scripts_[0];
-    case Purpose::kOnce: return once_scripts_[transaction];
-  }
-  return load_scripts_[transaction];
+Player::~Player() {
+  loop_.Cancel(timer_);
 }
 
 void Player::Start() {
-  result_.first = result_.last = engine::MonotonicNow();
-  for (std::size_t i = 0; i < config_.idle; ++i) {
-    idle_.push_back(std::make_unique<Session>(
-        *this, idle_options_, Session::Task{.purpose = Purpose::kIdle, .slot = SIZE_MAX}));
-    idle_.back()->Open();
+  begin_ = Now();
+  next_tick_ = begin_ + kTick;
+  Serve();
+}
+
+void Player::Stop() {
+  if (std::exchange(stopping_, true)) return;
+  for (const std::unique_ptr<Session>& session : slots_) {
+    if (session != nullptr) session->OnStop();
   }
-  sessions_.resize(config_.once ? 1 : config_.sessions);
-  for (std::size_t slot = 0; slot < sessions_.size(); ++slot) {
-    if (!StartNext(slot)) return;
+  Arm();
+}
+
+bool Player::NothingLeft() const {
+  if (stopping_ || config_.mode == RunMode::kIdle) return true;
+  if (config_.messages != 0 && begun_ >= config_.messages) return true;
+  return NextArrival() == engine::kNever;
+}
+
+engine::Time Player::Recorded(engine::Time time) const {
+  if (config_.speed == 1) return time;
+  return engine::Time(
+      static_cast<engine::Time::rep>(static_cast<double>(time.count()) / config_.speed));
+}
+
+// When the next session may begin; kNever: there is none left.
+engine::Time Player::NextArrival() const {
+  const engine::Time recorded = source_->NextBegin();
+  if (recorded == engine::kNever) return engine::kNever;
+  if (!open_loop()) return begin_;
+  if (config_.recorded_times) return begin_ + Recorded(recorded);
+  const engine::Time arrival = arrivals_.Peek();
+  return arrival == engine::kNever ? engine::kNever : begin_ + arrival;
+}
+
+void Player::Serve() {
+  const engine::Time now = Now();
+  CountDue(now);  // before the second that ends is closed
+  recorder_.Tick(now);
+  while (next_tick_ <= now)
+    next_tick_ += kTick;
+  Reap();
+  WakeSessions(now);
+  OpenIdle();
+  OpenSessions(now);
+  Arm();
+}
+
+void Player::Reap() {
+  for (std::size_t i = 0; i < ended_.size(); ++i) {
+    const std::size_t slot = ended_[i];
+    if (slots_[slot]->idle()) {
+      if (!slots_[slot]->stands()) --idle_opening_;
+    } else {
+      --active_;
+    }
+    slots_[slot].reset();
+    free_slots_.push_back(slot);
+  }
+  ended_.clear();
+}
+
+// What is due counts as scheduled, begun or not. In a closed loop the sessions count.
+void Player::CountDue(engine::Time now) {
+  if (!open_loop() || stopping_) return;
+  std::uint64_t due = 0;
+  while (config_.messages == 0 || counted_due_ < config_.messages) {
+    const engine::Time next = config_.recorded_times ? source_->NextDue() : arrivals_due_.Peek();
+    if (next == engine::kNever) break;
+    if (begin_ + (config_.recorded_times ? Recorded(next) : next) > now) break;
+    config_.recorded_times ? source_->PopDue() : arrivals_due_.Pop();
+    ++counted_due_;
+    ++due;
+  }
+  if (due > 0) recorder_.Scheduled(due);
+}
+
+void Player::WakeSessions(engine::Time now) {
+  while (!wakes_.empty() && wakes_.top().at <= now) {
+    const Wake wake = wakes_.top();
+    wakes_.pop();
+    Session* session = slots_[wake.slot].get();
+    if (session != nullptr && session->number() == wake.number) session->OnWake();
   }
 }
 
-bool Player::done() const {
-  if (active_ > 0) return false;
-  if (stopping_) return true;
-  if (config_.once) return next_transaction_ >= transactions_.size();
-  return begun_ >= config_.messages;
+void Player::OpenSessions(engine::Time now) {
+  more_to_open_ = false;
+  for (int opened = 0; active_ < config_.sessions && !NothingLeft(); ++opened) {
+    if (NextArrival() > now) return;
+    more_to_open_ = opened == kOpensPerTurn;
+    if (more_to_open_ || !OpenNext(now)) return;
+  }
 }
 
-bool Player::StartNext(std::size_t slot) {
-  if (stopping_) return false;
-  if (config_.once) {
-    if (next_transaction_ >= transactions_.size()) return false;
-    Open(slot, Purpose::kOnce, next_transaction_++);
-    return true;
-  }
-  if (begun_ >= config_.messages) return false;
-  const bool abort = std::uniform_real_distribution<>(0, 1)(random_) < config_.abort_share;
-  begun_ += abort ? 1 : config_.messages_per_session;
-  Open(slot, abort ? Purpose::kAbort : Purpose::kLoad, next_transaction_++ % transactions_.size());
+bool Player::OpenNext(engine::Time now) {
+  SessionPlan plan;
+  const engine::Time due = open_loop() ? NextArrival() : now;
+  const std::uint64_t left = config_.messages == 0 ? UINT64_MAX : config_.messages - begun_;
+  if (!source_->Next(left, &plan)) return false;
+  begun_ += plan.messages.size();
+  if (open_loop()) Schedule(due, &plan);
+  ++active_;
+  SessionTask task{.number = next_number_++, .due = due};
+  Draws draws(config_.seed ^ (task.number * 0x9e3779b97f4a7c15U));
+  task.aborts = draws.Fraction() < config_.abort_share;
+  task.abort_stage = static_cast<AbortStage>(draws.Below(kAbortStages));
+  task.slow = draws.Fraction() < config_.slow_share;
+  Add(task, std::move(plan));
   return true;
 }
 
-void Player::Open(std::size_t slot, Purpose purpose, std::size_t transaction) {
-  ++active_;
-  const milter::MtaOptions& options = purpose == Purpose::kAbort ? abort_options_ : options_;
-  sessions_[slot] = std::make_unique<Session>(
-      *this, options, Session::Task{.purpose = purpose, .slot = slot, .transaction = transaction});
-  sessions_[slot]->Open();
+void Player::Add(SessionTask task, SessionPlan plan) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(slots_.size());
+    slots_.emplace_back();
+  }
+  task.slot = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[task.slot] = std::make_unique<Session>(*this, task, std::move(plan));
+  slots_[task.slot]->Open();
 }
 
-void Player::OnDone(std::size_t slot) {
-  if (slot == SIZE_MAX) return;  // an idle one: stays closed, and is counted
-  sessions_[slot].reset();
-  --active_;
-  StartNext(slot);
+// Sets when the messages of a session that is due at `at` are due themselves.
+void Player::Schedule(engine::Time at, SessionPlan* plan) {
+  for (std::size_t i = 0; i < plan->messages.size(); ++i) {
+    MessagePlan& message = plan->messages[i];
+    const bool own_time = i > 0 || config_.recorded_pace;
+    if (config_.recorded_times) {
+      message.due = own_time ? at + Recorded(message.offset) : at;
+    } else {
+      message.due = begin_ + arrivals_.Peek();
+      arrivals_.Pop();
+    }
+  }
+}
+
+// A few at a time: hundreds of connects at once would overrun the backlog.
+void Player::OpenIdle() {
+  while (idle_begun_ < config_.idle && idle_opening_ < kIdleOpeningMax && !stopping_) {
+    ++idle_begun_;
+    ++idle_opening_;
+    SessionPlan plan{.kind = config_.idle_kind};
+    plan.script = ClientScript(Client(), config_.idle_kind);
+    Add({.number = next_number_++, .due = Now(), .idle = true}, std::move(plan));
+  }
+}
+
+engine::Time Player::NextDue() const {
+  if (!ended_.empty() || more_to_open_) return engine::Time{};
+  engine::Time next = next_tick_;
+  if (!wakes_.empty()) next = std::min(next, wakes_.top().at);
+  if (active_ < config_.sessions && !NothingLeft()) next = std::min(next, NextArrival());
+  return next;
+}
+
+void Player::Arm() {
+  // A time that has passed fires in the next turn; one that has only just come, a tick later.
+  const engine::Time next = NextDue();
+  loop_.Set(timer_, next <= loop_.now() ? engine::Time{} : next);
+}
+
+void Player::WakeAt(const Session& session, engine::Time at) {
+  wakes_.push({.at = at, .number = session.number(), .slot = session.slot()});
+  Arm();
+}
+
+void Player::OnEnded(const Session& session) {
+  ended_.push_back(session.slot());
+  Arm();
+}
+
+void Player::OnStands() {
+  --idle_opening_;
+  if (idle_begun_ < config_.idle) loop_.Set(timer_, engine::Time{});
 }
 
 }  // namespace replay

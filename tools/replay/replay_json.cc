@@ -1,7 +1,4 @@
-// JSON in and out: envelopes of transactions, and the report for other programs. The only file
-// that includes the JSON library.
-//
-// Text goes out by dump() with replacement of invalid UTF-8: a reply text may hold anything.
+// Envelopes of transactions, from JSON.
 #define JSON_NOEXCEPTION
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -9,8 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "milter/wire.h"
-#include "tools/replay/report.h"
 #include "tools/replay/transaction_set.h"
 
 namespace replay {
@@ -88,27 +83,6 @@ absl::Status ReadExpected(const json& object, std::optional<milter::Outcome>* ex
   return *expected ? absl::OkStatus() : Wrong("expect", "is none of the four outcomes");
 }
 
-json OfEdit(const milter::Edit& edit) {
-  return {{"kind", std::string(milter::ReplyName(static_cast<std::uint8_t>(edit.kind)))},
-          {"index", edit.index},
-          {"name", edit.name},
-          {"value", edit.value}};
-}
-
-json OfOnce(const OnceResult& once, const std::vector<NamedTransaction>& transactions) {
-  const NamedTransaction& named = transactions[once.transaction];
-  json edits = json::array();
-  for (const milter::Edit& edit : once.result.edits)
-    edits.push_back(OfEdit(edit));
-  return {{"name", named.name},
-          {"outcome", OutcomeText(once.result.outcome)},
-          {"expected", named.expected ? OutcomeText(*named.expected) : ""},
-          {"reply", once.result.reply_text},
-          {"edits", std::move(edits)},
-          {"error", once.error},
-          {"milliseconds", std::chrono::duration<double, std::milli>(once.time).count()}};
-}
-
 }  // namespace
 
 absl::Status ReadEnvelope(std::string_view text, NamedTransaction* named, std::size_t* body_bytes) {
@@ -128,36 +102,6 @@ absl::Status ReadEnvelope(std::string_view text, NamedTransaction* named, std::s
   for (std::string& recipient : recipients)
     transaction.recipients.emplace_back().address = std::move(recipient);
   return status;
-}
-
-std::string JsonReport(const PlayResult& result,
-                       const std::vector<NamedTransaction>& transactions) {
-  const Figures figures = FiguresOf(result);
-  json outcomes = json::object();
-  for (std::size_t i = 0; i < std::size(result.outcomes); ++i)
-    outcomes[OutcomeText(static_cast<milter::Outcome>(i))] = result.outcomes[i];
-  json errors = json::object();
-  for (const auto& [kind, count] : result.errors)
-    errors[kind] = count;
-  json once = json::array();
-  for (const OnceResult& each : result.once)
-    once.push_back(OfOnce(each, transactions));
-  const json report = {{"sessions", result.sessions},
-                       {"messages", result.messages},
-                       {"aborted", result.aborted},
-                       {"idle_open", result.idle_open},
-                       {"seconds", figures.seconds},
-                       {"messages_per_second", figures.messages_per_second},
-                       {"end_of_message_us",
-                        {{"p50", result.end_of_message.Percentile(0.5)},
-                         {"p90", result.end_of_message.Percentile(0.9)},
-                         {"p99", result.end_of_message.Percentile(0.99)},
-                         {"p999", result.end_of_message.Percentile(0.999)},
-                         {"max", result.end_of_message.max()}}},
-                       {"outcomes", std::move(outcomes)},
-                       {"errors", std::move(errors)},
-                       {"transactions", std::move(once)}};
-  return report.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace replay

@@ -1,134 +1,318 @@
-// One function a group of options; unknown and malformed ones are named.
+// The tables of options, and which of them go together.
 #include "tools/replay/replay_options.h"
 
-#include <charconv>
+#include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "ampdp/attribute.h"
-#include "tools/scanner/rules.h"
+#include "engine/base/absl_text.h"
+#include "tools/command_line/option_table.h"
 
 namespace replay {
 namespace {
 
-constexpr std::uint32_t kSessionsMax = 1'000'000;
-constexpr std::uint32_t kMessagesMax = 1'000'000'000;
-constexpr std::uint32_t kMessagesPerSessionMax = 10'000;
+using command_line::OptionTable;
 
-struct Option {
-  std::string name{};
-  std::string value{};
-  bool has_value = false;
+constexpr std::uint64_t kSessionsMax = 1'000'000;
+constexpr std::uint64_t kMessagesMax = 1'000'000'000'000;
+constexpr std::uint64_t kMessagesPerSessionMax = 10'000;
+constexpr std::uint64_t kBurstMax = 1'000'000;
+constexpr double kRateMax = 1e6;
+constexpr double kSpeedMin = 0.1;
+constexpr double kSpeedMax = 1000;
+constexpr std::uint32_t kSessionsAtMaxSpeed = 64;
+
+enum class Kind : std::uint8_t { kRecorded, kPostfix, kSendmail };
+enum class Pace : std::uint8_t { kNone, kRecorded };
+enum class Switch : std::uint8_t { kAuto, kOff };
+
+// What the table fills besides ReplayOptions.
+struct Given {
+  Kind kind = Kind::kRecorded;
+  Pace pace = Pace::kNone;
+  Switch xclient = Switch::kAuto;
+  Switch pipelining = Switch::kAuto;
+  bool once = false;
+  bool loop = false;
+  bool shuffle = false;
+  bool rate = false;
+  bool ramp = false;
+  bool burst = false;
+  bool speed = false;
+  bool speed_max = false;
+  std::uint32_t sessions = 0;
+  bool diff_texts = false;
 };
 
-absl::Status Wrong(const Option& option, const char* expected) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(option.name, " \"", option.value, "\": expected ", expected));
+absl::Status Wrong(std::string_view option, const std::string& value, std::string_view expected) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      engine::ToAbsl(option), " \"", value, "\": expected ", engine::ToAbsl(expected)));
 }
 
-absl::Status SetNumber(const Option& option, std::uint32_t max, std::uint32_t* number) {
-  if (ampdp::ParseNumber(option.value, max, number)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(option.name, " \"", option.value, "\": expected a number up to ", max));
-}
-
-absl::Status SetTime(const Option& option, engine::Time* time) {
-  return scanner::ParseDuration(option.value, time) ? absl::OkStatus()
-                                                    : Wrong(option, "a time as 1.5s");
-}
-
-absl::Status SetPlace(const Option& option, ReplayOptions* options, bool* known) {
-  *known = true;
-  if (option.name == "--milter") {
-    options->milter = option.value;
-  } else if (option.name == "--transactions") {
-    options->transactions = option.value;
-  } else if (option.name == "--only") {
-    for (const absl::string_view name : absl::StrSplit(option.value, ','))
-      options->only.emplace_back(name);
-  } else if (option.name == "--json") {
-    options->json_file = option.value;
-  } else if (option.name == "--io") {
-    const std::optional<engine::IoChoice> choice = engine::ParseIoChoice(option.value);
-    if (!choice) return Wrong(option, "auto, uring or epoll");
-    options->io = *choice;
-  } else if (option.name == "--as") {
-    const bool sendmail = option.value == "sendmail";
-    if (!sendmail && option.value != "postfix") return Wrong(option, "postfix or sendmail");
-    options->player.kind = sendmail ? milter::MtaKind::kSendmail : milter::MtaKind::kPostfix;
-  } else {
-    *known = false;
-  }
+absl::Status ReadSpeed(const std::string& value, PlayerConfig* player, Given* given) {
+  given->speed = true;
+  given->speed_max = value == "max";
+  if (given->speed_max) return absl::OkStatus();
+  const absl::StatusOr<double> speed = command_line::ReadReal(value, kSpeedMin, kSpeedMax);
+  if (!speed.ok()) return Wrong("--speed", value, "a number from 0.1 to 1000, or max");
+  player->speed = *speed;
   return absl::OkStatus();
 }
 
-absl::Status SetAbortShare(const Option& option, double* share) {
-  const char* end = option.value.data() + option.value.size();
-  const std::from_chars_result read = std::from_chars(option.value.data(), end, *share);
-  if (read.ec != std::errc() || read.ptr != end || !(*share >= 0 && *share <= 1))
-    return Wrong(option, "a number from 0 to 1");
+absl::Status ReadRate(const std::string& value, ArrivalShape* shape, Given* given) {
+  const absl::StatusOr<double> rate = command_line::ReadReal(value, 0, kRateMax);
+  if (!rate.ok()) return Wrong("--rate", value, "messages a second, from 0 to 1000000");
+  shape->rate = *rate;
+  given->rate = true;
   return absl::OkStatus();
 }
 
-absl::Status SetAmount(const Option& option, ReplayOptions* options, bool* known) {
-  *known = true;
-  PlayerConfig& player = options->player;
-  std::uint32_t number = 0;
-  absl::Status status;
-  if (option.name == "--sessions") {
-    status = SetNumber(option, kSessionsMax, &player.sessions);
-    if (status.ok() && player.sessions == 0) status = Wrong(option, "at least 1");
-  } else if (option.name == "--messages") {
-    status = SetNumber(option, kMessagesMax, &number);
-    player.messages = number;
-  } else if (option.name == "--messages-per-session") {
-    status = SetNumber(option, kMessagesPerSessionMax, &player.messages_per_session);
-    if (status.ok() && player.messages_per_session == 0) status = Wrong(option, "at least 1");
-  } else if (option.name == "--idle") {
-    status = SetNumber(option, kSessionsMax, &player.idle);
-  } else if (option.name == "--seed") {
-    status = SetNumber(option, UINT32_MAX, &number);
-    player.seed = number;
-  } else if (option.name == "--timeout") {
-    status = SetTime(option, &player.timeout);
-  } else if (option.name == "--duration") {
-    status = SetTime(option, &options->duration);
-  } else if (option.name == "--abort-fraction") {
-    status = SetAbortShare(option, &player.abort_share);
-  } else {
-    *known = false;
-  }
-  return status;
+absl::Status ReadRamp(const std::string& value, ArrivalShape* shape, Given* given) {
+  const std::vector<std::string> parts = absl::StrSplit(value, ':');
+  constexpr const char* kForm = "FROM:TO:TIME, as 10:500:60s";
+  if (parts.size() != 3) return Wrong("--ramp", value, kForm);
+  const absl::StatusOr<double> from = command_line::ReadReal(parts[0], 0, kRateMax);
+  const absl::StatusOr<double> to = command_line::ReadReal(parts[1], 0, kRateMax);
+  const absl::StatusOr<engine::Time> time = command_line::ReadDuration(parts[2]);
+  if (!from.ok() || !to.ok() || !time.ok() || *time <= engine::Time{})
+    return Wrong("--ramp", value, kForm);
+  shape->rate = *from;
+  shape->rate_to = *to;
+  shape->ramp = *time;
+  given->ramp = true;
+  return absl::OkStatus();
 }
 
-bool SetFlag(const std::string& argument, ReplayOptions* options) {
-  if (argument == "--help" || argument == "-h") {
-    options->help = true;
-  } else if (argument == "--version" || argument == "-V") {
-    options->version = true;
-  } else if (argument == "--once") {
-    options->player.once = true;
-  } else {
-    return false;
-  }
-  return true;
+absl::Status ReadBurst(const std::string& value, ArrivalShape* shape, Given* given) {
+  const std::vector<std::string> parts = absl::StrSplit(value, '@');
+  constexpr const char* kForm = "N@TIME, as 200@30s";
+  if (parts.size() != 2) return Wrong("--burst", value, kForm);
+  const absl::StatusOr<std::uint64_t> count =
+      command_line::ReadNumber(parts[0], {.min = 1, .max = kBurstMax});
+  const absl::StatusOr<engine::Time> time = command_line::ReadDuration(parts[1]);
+  if (!count.ok() || !time.ok() || *time <= engine::Time{}) return Wrong("--burst", value, kForm);
+  shape->burst = static_cast<std::uint32_t>(*count);
+  shape->burst_every = *time;
+  given->burst = true;
+  return absl::OkStatus();
 }
 
-absl::Status CheckWhole(const ReplayOptions& options) {
-  if (options.help || options.version) return absl::OkStatus();
-  if (options.milter.empty())
-    return absl::InvalidArgumentError("--milter is needed: the socket to play against");
-  if (options.transactions.empty())
-    return absl::InvalidArgumentError("--transactions is needed: a folder of transactions");
+void AddWhat(OptionTable* table, ReplayOptions* options, Given* given) {
+  table->Heading("What is played, and to whom");
+  table->Text("--milter SOCKET",
+              &options->milter,
+              "a milter: unix:/path, /path, inet:port@host or inet6:port@host");
+  table->Text("--smtp SOCKET", &options->smtp, "or a mail server, over SMTP");
+  table->Text("--transactions DIR",
+              &options->transactions,
+              "NAME.eml and NAME.json files, see millrace-replay(8)");
+  table->Text("--trace FILE", &options->trace, "or a trace that millrace-record made");
+  table->Custom(
+      "--only NAME[,NAME...]",
+      [options](const std::string& value) {
+        for (const absl::string_view name : absl::StrSplit(value, ','))
+          options->only.emplace_back(name);
+        return absl::OkStatus();
+      },
+      "these transactions, or sessions (numbers) of the trace, alone; may be repeated");
+  table->Number("--limit N", &options->limit, {.max = kMessagesMax}, "the first N of them alone");
+  table->Flag("--loop", &given->loop, "play the trace again and again");
+  table->Flag("--shuffle", &given->shuffle, "in a drawn order; not at recorded times");
+  table->Choice<Kind>(
+      "--as MTA",
+      &given->kind,
+      {{"recorded", Kind::kRecorded}, {"postfix", Kind::kPostfix}, {"sendmail", Kind::kSendmail}},
+      "whose ways to imitate: postfix, sendmail, or as recorded (transactions: "
+      "postfix)");
+  table->Choice<Switch>("--xclient WHEN",
+                        &given->xclient,
+                        {{"auto", Switch::kAuto}, {"off", Switch::kOff}},
+                        "SMTP: give the client's address where it is allowed: auto or off");
+  table->Choice<Switch>("--pipelining WHEN",
+                        &given->pipelining,
+                        {{"auto", Switch::kAuto}, {"off", Switch::kOff}},
+                        "SMTP: send commands without waiting where it is allowed: auto or off");
+}
+
+void AddShape(OptionTable* table, ReplayOptions* options, Given* given) {
+  PlayerConfig* player = &options->player;
+  ArrivalShape* arrivals = &player->arrivals;
+  table->Heading("Load: a closed loop");
+  table->Flag("--once", &given->once, "each transaction once, one after the other, in a table");
+  table->Number("--sessions N",
+                &given->sessions,
+                {.min = 1, .max = kSessionsMax},
+                "so many sessions at a time, a new one when one ends");
+  table->Heading("Load: an open loop");
+  table->Custom(
+      "--speed X",
+      [player, given](const std::string& value) { return ReadSpeed(value, player, given); },
+      "at the trace's own times, X times as fast: 0.1 to 1000, or max (a closed loop); a trace "
+      "without any of these options is played at 1");
+  table->Custom(
+      "--rate R",
+      [arrivals, given](const std::string& value) { return ReadRate(value, arrivals, given); },
+      "R messages a second, whatever the other end does");
+  table->Custom(
+      "--ramp FROM:TO:TIME",
+      [arrivals, given](const std::string& value) { return ReadRamp(value, arrivals, given); },
+      "a rate that changes evenly in this time, then stays");
+  table->Custom(
+      "--burst N@TIME",
+      [arrivals, given](const std::string& value) { return ReadBurst(value, arrivals, given); },
+      "N more at once, each time this time has passed");
+  table->Choice<ArrivalKind>("--arrivals KIND",
+                             &arrivals->kind,
+                             {{"poisson", ArrivalKind::kPoisson}, {"even", ArrivalKind::kEven}},
+                             "how the rate's messages are spread: poisson or even");
+  table->Number("--max-sessions N",
+                &options->sessions_max,
+                {.min = 1, .max = kSessionsMax},
+                "at most so many open; what is due then waits, and its latency counts (as many as "
+                "there may be descriptors)");
+}
+
+void AddClients(OptionTable* table, ReplayOptions* options, Given* given) {
+  PlayerConfig* player = &options->player;
+  table->Heading("Sessions and clients");
+  table->Number("--messages-per-session M",
+                &options->messages_per_session,
+                {.min = 1, .max = kMessagesPerSessionMax},
+                "messages on each connection (transactions: 1; trace: as recorded)");
+  table->Choice<Pace>("--pace PACE",
+                      &given->pace,
+                      {{"none", Pace::kNone}, {"recorded", Pace::kRecorded}},
+                      "the client's steps as fast as may be (none), or at their recorded times, "
+                      "divided by the speed (recorded)");
+  table->Number("--idle N", &player->idle, {.max = kSessionsMax}, "connections that stand idle");
+  table->Fraction("--slow-fraction F", &player->slow_share, "share of sessions that are slow ...");
+  table->Duration("--slow-step TIME", &player->slow_step, "... by this much at each step");
+  table->Fraction("--abort-fraction F",
+                  &player->abort_share,
+                  "share of sessions that leave in their last message, at a drawn stage");
+  table->Duration(
+      "--timeout TIME", &player->timeout, "give a session up after this time without a byte");
+  table->Heading("How long");
+  table->Number("--messages N", &player->messages, {.max = kMessagesMax}, "so many in all");
+  table->Duration("--duration TIME", &options->duration, "begin nothing new after this time");
+  table->Number("--seed N", &player->seed, {}, "of what is drawn");
+}
+
+void AddResults(OptionTable* table, ReplayOptions* options, Given* given) {
+  table->Heading("Results");
+  table->Flag("--diff", &options->diff, "list verdicts that differ from the trace's; exit 1");
+  table->Flag("--diff-text", &given->diff_texts, "compare texts and values of edits too");
+  table->Flag("--expect-same", &options->expect_same, "exit 1 when a verdict differs");
+  table->Number("--pid PID", &options->pid, {.min = 1, .max = INT32_MAX}, "watch this process");
+  table->Text("--label TEXT", &options->label, "the run's name in comparisons");
+  table->Text("--json FILE", &options->json_file, "write the results as JSON (-: standard output)");
+  table->Text("--html FILE", &options->html_file, "write a page with plots");
+  table->Flag("--quiet", &options->quiet, "no text, neither while it runs nor at the end");
+}
+
+void AddIo(OptionTable* table, engine::IoChoice* io) {
+  table->Custom(
+      "--io HOW",
+      [io](const std::string& value) {
+        const std::optional<engine::IoChoice> choice = engine::ParseIoChoice(value);
+        if (!choice) return Wrong("--io", value, "auto, uring or epoll");
+        *io = *choice;
+        return absl::OkStatus();
+      },
+      "auto, uring or epoll (auto)");
+  table->HelpAndVersion();
+}
+
+absl::Status Excluding(const char* one, const char* other) {
+  return absl::InvalidArgumentError(absl::StrCat(one, " and ", other, " exclude each other"));
+}
+
+absl::Status CheckWhat(const ReplayOptions& options, const Given& given) {
+  if (!options.milter.empty() && !options.smtp.empty()) return Excluding("--milter", "--smtp");
+  if (!options.trace.empty() && !options.transactions.empty())
+    return Excluding("--trace", "--transactions");
+  if (options.milter.empty() && options.smtp.empty())
+    return absl::InvalidArgumentError("--milter or --smtp is needed: the socket to play against");
+  const bool nothing = options.trace.empty() && options.transactions.empty();
+  const bool only_idle = options.player.idle > 0 && !given.once && options.player.messages == 0;
+  if (nothing && !only_idle)
+    return absl::InvalidArgumentError("--trace or --transactions is needed: what to play");
+  if (options.trace.empty() && (given.loop || given.speed))
+    return absl::InvalidArgumentError(
+        absl::StrCat(given.loop ? "--loop" : "--speed", " is for a --trace"));
+  return absl::OkStatus();
+}
+
+// Sets the mode from the options of load.
+absl::Status SetMode(const ReplayOptions& options, const Given& given, PlayerConfig* player) {
+  const bool by_rate = given.rate || given.ramp || given.burst;
+  const bool trace = !options.trace.empty();
+  std::vector<std::string> shapes;
+  if (given.once) shapes.emplace_back("--once");
+  if (given.sessions > 0 && !given.speed_max) shapes.emplace_back("--sessions");
+  if (given.speed) shapes.emplace_back("--speed");
+  if (by_rate) shapes.emplace_back(given.rate ? "--rate" : given.ramp ? "--ramp" : "--burst");
+  if (shapes.size() > 1)
+    return absl::InvalidArgumentError(
+        absl::StrCat(absl::StrJoin(shapes, " and "), " exclude each other"));
+  if (given.rate && given.ramp) return Excluding("--rate", "--ramp");
+  if (given.once && player->messages > 0) return Excluding("--once", "--messages");
+  const bool closed = given.sessions > 0 || given.speed_max;
+  const bool idle_alone = player->idle > 0 && player->messages == 0 && !given.once && !by_rate;
+  if (!closed && idle_alone && (!trace || options.trace.empty())) {
+    player->mode = RunMode::kIdle;
+  } else if (given.once) {
+    player->mode = RunMode::kOnce;
+  } else if (by_rate || (trace && !closed)) {
+    player->mode = RunMode::kOpen;
+    player->recorded_times = !by_rate;
+  }
+  player->sessions = std::max<std::uint32_t>(1, given.sessions);
+  if (given.speed_max && given.sessions == 0) player->sessions = kSessionsAtMaxSpeed;
+  return absl::OkStatus();
+}
+
+absl::Status CheckEnd(const ReplayOptions& options, const Given& given) {
   const PlayerConfig& player = options.player;
-  if (!player.once && player.messages == 0 && player.idle == 0)
-    return absl::InvalidArgumentError("nothing to do: give --once, --messages or --idle");
-  if (player.once && player.messages > 0)
-    return absl::InvalidArgumentError("--once and --messages exclude each other");
-  if (!player.once && player.messages == 0 && options.duration == engine::Time{})
+  const bool timed = options.duration > engine::Time{};
+  if (player.mode == RunMode::kIdle && !timed)
     return absl::InvalidArgumentError("--idle alone needs --duration");
+  const bool endless = options.trace.empty() || given.loop;
+  const bool bounded = player.messages > 0 || timed || options.limit > 0;
+  if (player.mode != RunMode::kOnce && endless && !bounded)
+    return absl::InvalidArgumentError(
+        given.loop ? "--loop needs an end: --messages or --duration"
+                   : "nothing to do: give --once, --messages, --duration or --idle");
+  if (player.recorded_times && options.messages_per_session > 0)
+    return absl::InvalidArgumentError(
+        "--messages-per-session takes the recorded sessions apart: give --sessions or --rate too");
+  if (player.recorded_times && given.shuffle)
+    return absl::InvalidArgumentError(
+        "--shuffle needs --sessions, --rate or --once: recorded "
+        "times have their order");
+  return absl::OkStatus();
+}
+
+absl::Status Complete(const Given& given, ReplayOptions* options) {
+  absl::Status status = CheckWhat(*options, given);
+  PlayerConfig* player = &options->player;
+  if (status.ok()) status = SetMode(*options, given, player);
+  if (status.ok()) status = CheckEnd(*options, given);
+  if (!status.ok()) return status;
+  player->target = options->smtp.empty() ? RunTarget::kMilter : RunTarget::kSmtp;
+  player->recorded_pace = given.pace == Pace::kRecorded;
+  player->smtp.xclient = given.xclient == Switch::kAuto;
+  player->smtp.pipelining = given.pipelining == Switch::kAuto;
+  player->diff = {.texts = given.diff_texts, .over_smtp = player->target == RunTarget::kSmtp};
+  if (given.kind == Kind::kPostfix) options->kind = milter::MtaKind::kPostfix;
+  if (given.kind == Kind::kSendmail) options->kind = milter::MtaKind::kSendmail;
+  player->idle_kind = options->kind.value_or(milter::MtaKind::kPostfix);
+  options->rounds = given.loop ? 0 : 1;
+  if (given.shuffle) options->shuffle_seed = player->seed == 0 ? 1 : player->seed;
   return absl::OkStatus();
 }
 
@@ -136,51 +320,53 @@ absl::Status CheckWhole(const ReplayOptions& options) {
 
 absl::StatusOr<ReplayOptions> ParseReplayOptions(std::span<const std::string> arguments) {
   ReplayOptions options;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (SetFlag(arguments[i], &options)) continue;
-    const std::size_t equals = arguments[i].find('=');
-    Option option{.name = arguments[i].substr(0, equals), .has_value = equals != std::string::npos};
-    if (option.has_value) option.value = arguments[i].substr(equals + 1);
-    if (!option.has_value && i + 1 < arguments.size()) {
-      option.value = arguments[++i];
-      option.has_value = true;
-    }
-    bool known = false;
-    absl::Status status = SetPlace(option, &options, &known);
-    if (!known) status = SetAmount(option, &options, &known);
-    if (!known) return absl::InvalidArgumentError(absl::StrCat("unknown option ", option.name));
-    if (!option.has_value)
-      return absl::InvalidArgumentError(absl::StrCat(option.name, " needs a value"));
-    if (!status.ok()) return status;
-  }
-  const absl::Status whole = CheckWhole(options);
+  Given given;
+  OptionTable table(
+      {.name = "millrace-replay",
+       .synopsis = {"--milter SOCKET --trace FILE [options]",
+                    "--milter SOCKET --transactions DIR (--once | --messages N) [options]",
+                    "--smtp SOCKET (--trace FILE | --transactions DIR ...) [options]",
+                    "compare A.json [B.json ...]",
+                    "null --listen SOCKET"},
+       .purpose = "Plays messages against a milter, or a mail server, and tells how it went.",
+       .ending = "Exit status: 0 all went as expected, 1 not all did, 64 usage, 65 the trace is "
+                 "damaged (what could be read was played), 66 nothing to play, 73 no output."});
+  AddWhat(&table, &options, &given);
+  AddShape(&table, &options, &given);
+  AddClients(&table, &options, &given);
+  AddResults(&table, &options, &given);
+  AddIo(&table, &options.io);
+  const absl::Status parsed = table.Parse(arguments);
+  if (!parsed.ok()) return parsed;
+  options.help = table.help();
+  options.version = table.version();
+  options.usage = table.Usage();
+  if (options.help || options.version) return options;
+  const absl::Status whole = Complete(given, &options);
   if (!whole.ok()) return whole;
   return options;
 }
 
-const char* ReplayUsage() {
-  return "usage: millrace-replay --milter SOCKET --transactions DIR (--once | --messages N)\n"
-         "Plays transactions against a milter, as Postfix or Sendmail would.\n"
-         "\n"
-         "  --milter SOCKET            unix:/path, /path, inet:port@host or inet6:port@host\n"
-         "  --transactions DIR         NAME.eml and NAME.json files, see millrace-replay(8)\n"
-         "  --only NAME[,NAME...]      these transactions only; may be repeated\n"
-         "  --as postfix|sendmail      whose ways to imitate (postfix)\n"
-         "  --once                     each transaction once, with what happened to it\n"
-         "  --messages N               this many messages in all\n"
-         "  --sessions N               connections at a time (1)\n"
-         "  --messages-per-session M   messages on each connection (1)\n"
-         "  --abort-fraction F         share of sessions that leave at end of message (0)\n"
-         "  --idle N                   connections that stand idle beside it (0)\n"
-         "  --duration TIME            begin nothing new after this time\n"
-         "  --timeout TIME             give a session up after this time without a byte (600s)\n"
-         "  --seed N                   of what is drawn at random (1)\n"
-         "  --json FILE                write the results as JSON (- for standard output)\n"
-         "  --io HOW                   auto, uring or epoll (auto)\n"
-         "  -h, --help                 this text\n"
-         "  -V, --version              the version\n"
-         "\n"
-         "Exit status: 0 all went as expected, 1 not all did, 64 usage, 66 no transactions.\n";
+absl::StatusOr<NullOptions> ParseNullOptions(std::span<const std::string> arguments) {
+  NullOptions options;
+  OptionTable table({.name = "millrace-replay null",
+                     .synopsis = {"--listen SOCKET [options]"},
+                     .purpose = "A milter that accepts every message at its end."});
+  table.Text(
+      "--listen SOCKET", &options.listen, "unix:/path, /path, inet:port@host or inet6:port@host");
+  table.Number("--max-connections N",
+               &options.connections_max,
+               {.min = 1, .max = kSessionsMax},
+               "further ones are closed at once");
+  AddIo(&table, &options.io);
+  const absl::Status parsed = table.Parse(arguments);
+  if (!parsed.ok()) return parsed;
+  options.help = table.help();
+  options.version = table.version();
+  options.usage = table.Usage();
+  if (!options.help && !options.version && options.listen.empty())
+    return absl::InvalidArgumentError("--listen is needed: the socket to listen on");
+  return options;
 }
 
 }  // namespace replay
