@@ -15,7 +15,6 @@ import load
 import markdown
 import page
 import report
-import sizes
 import summary
 
 ABOUT = {"command": "bench/compare/run", "date": "2026-01-01 00:00 UTC", "commit": "0", "kernel": "6", "cpu": "<any>",
@@ -124,13 +123,10 @@ class PageChecker(html.parser.HTMLParser):
             raise AssertionError(f"</{tag}> closes nothing")
 
 
-class SizesTest(unittest.TestCase):
-    def test_quantiles_follow_the_model(self):
-        found = sizes.quantiles(20, largest=1_000_000)
-        self.assertEqual(found, sorted(found))
-        self.assertLess(found[0], 3000)
-        self.assertGreater(found[-1], 200_000)
-        self.assertAlmostEqual(sizes.share_below(found[9]), 0.475, places=3)
+class FactsTest(unittest.TestCase):
+    def test_the_command_names_none_of_the_users_files(self):
+        given = ["--build", "/home/x", "--rounds", "3", "--json=/home/x.json", "--html", "/home/x.html", "--quick"]
+        self.assertEqual(summary.without_files(given), ["--rounds", "3", "--quick"])
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ class User:
 
 def need_programs(build, root, subjects):
     """Everything that is started; installs amavisd-milter where that is possible."""
-    for program in ["millrace", "millrace-floor", "millrace-scanner", "millrace-replay"]:
+    for program in ["millrace", "millrace-floor", "millrace-scanner", "millrace-replay", "millrace-record"]:
         if not os.access(build / "bin" / program, os.X_OK):
             sys.exit(f"bench/compare/run: {build}/bin/{program} is missing: "
                      "cmake --preset release && cmake --build --preset release")
@@ -159,12 +159,18 @@ class Rig:
 
     def play(self, milter, scenario, *amount):
         """Runs the player to its end; its report as a dict. It fails as the scenario does, not as a program."""
-        return self.run_player(milter, scenario, "--sessions", str(scenario.sessions), "--messages-per-session",
-                               str(scenario.messages_per_session), *amount)
+        return self.run_player(milter, scenario, *amount)
 
     def play_once(self, milter, scenario):
         """Each message of the scenario once, with what became of it."""
         return self.run_player(milter, scenario, "--once")
+
+    def make_trace(self):
+        """The messages of the scenarios that play a trace."""
+        program, to = str(self.build / "bin/millrace-record"), str(self.scratch / "mix.trace")
+        command = [program, *load.TRACE_OPTIONS, "--out", to]
+        if self.start(command, self.load_cpu, "record.log").wait(PLAY_SECONDS_MAX) != 0:
+            raise Failed("millrace-record said: " + tail(self.scratch / "record.log"))
 
     def run_player(self, milter, scenario, *arguments):
         out = self.scratch / "player.json"
@@ -181,9 +187,8 @@ class Rig:
         return json.loads(out.read_text())
 
     def player(self, milter, scenario, out):
-        return [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}", "--transactions",
-                str(self.scratch / "transactions"), "--only", ",".join(scenario.messages), "--timeout",
-                f"{scenario.timeout}s", "--json", str(out)]
+        return [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}", *scenario.source(self.scratch),
+                "--timeout", f"{scenario.timeout}s", "--json", str(out)]
 
 
 class IdleSessions:

@@ -12,10 +12,11 @@ def measure(rig, subject, scenario, spool, seconds):
     seconds = max(seconds, scenario.seconds_min)
     share = ["--abort-fraction", str(scenario.abort_share)] if scenario.abort_share else []
     with rig.daemon(subject, scenario, spool) as daemon:
-        rig.play(daemon.socket, scenario, "--messages", str(scenario.warm_up_messages()))
+        rig.play(daemon.socket, scenario, *scenario.closed_loop(), "--messages", str(scenario.warm_up_messages()))
         with daemons.IdleSessions(rig, daemon, scenario) as idle:
             cpu_before, ticks_before = daemon.settled_cpu_seconds(), daemon.ticks()
-            played = rig.play(daemon.socket, scenario, "--messages", "1000000000", "--duration", f"{seconds}s", *share)
+            played = rig.play(daemon.socket, scenario, *scenario.shape(), "--messages", "1000000000", "--duration",
+                              f"{seconds}s", *share)
             cpu_after, ticks_after = daemon.settled_cpu_seconds(), daemon.ticks()
             peak = daemon.peak_mib()
         ended = daemon.ended_by_itself()
@@ -24,7 +25,7 @@ def measure(rig, subject, scenario, spool, seconds):
     cpu = cpu_after - cpu_before if None not in (cpu_before, cpu_after) else None
     ticks = [a - b for a, b in zip(ticks_after, ticks_before)] if ticks_before and ticks_after else [None, None]
     took = played["seconds"]
-    latency = played["end_of_message_us"] if good else {}
+    latency = played[scenario.latency()[0]] if good else {}
     return {
         "subject": subject.name, "scenario": scenario.name, "spool": spool, "at": round(time.time(), 1),
         "messages": good, "left_by_client": played["aborted"], "failed": failures(played, idle),

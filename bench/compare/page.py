@@ -10,7 +10,6 @@ STYLE = pathlib.Path(__file__).with_name("page.css")
 CSS = {daemons.REFERENCE: "c-incumbent", "millrace uring": "c-uring", "millrace epoll": "c-epoll",
        daemons.FLOOR: "c-floor"}
 LEFT_OUT = "left out"
-LATENCY = "From end of message to verdict: median, and fainter the 99th percentile"
 COLUMNS = ["scenario", "spool", "subject", "CPU µs/message", "to incumbent", "to floor", "messages/s", "cores", "p50 ms",
            "p99 ms", "MiB", "failed"]
 
@@ -110,7 +109,7 @@ def card(scenario, rows):
     cpu = [plot_row(row["subject"], row, row["cpu_us"], cost(row)) for row in rows]
     latency = [latency_row(row) for row in rows]
     return f"""<section class="card"><h3>{esc(scenario["name"])}</h3><p>{esc(scenario["title"])}</p>
-{figure("CPU per message", cpu)}{figure(LATENCY, latency)}
+{figure("CPU per message", cpu)}{figure(f"Latency, {scenario['latency']}: p50, and fainter p99", latency)}
 <ul class="notes">{failures}</ul></section>"""
 
 

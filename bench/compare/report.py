@@ -53,7 +53,7 @@ def call_groups(run):
 
 def print_scenario(scenario, spool, rows):
     print(f"\n{scenario['name']}: {scenario['title']}; spool on {spool}; {rows[0]['rounds']} rounds: median "
-          "(lowest .. highest)")
+          f"(lowest .. highest); p50 and p99 {scenario['latency']}")
     print(f"  {'':15} {'CPU us/message':>27} {'to incumbent':>22} {'to floor':>18} {'messages/s':>27} {'cores':>6} "
           f"{'p50 ms':>8} {'p99 ms':>8} {'MiB':>7}  failed of")
     for row in rows:

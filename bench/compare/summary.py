@@ -21,13 +21,20 @@ def facts(options, root):
     if "ext4" in options.spool and disk != "ext4":
         print(f"{options.ext4_dir} is {disk}, not ext4: what is called ext4 below is {disk}", file=sys.stderr)
     return {
-        "command": " ".join(["bench/compare/run", *sys.argv[1:]]),
+        "command": " ".join(["bench/compare/run", *without_files(sys.argv[1:])]),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": commit, "kernel": platform.release(), "cpu": cpu_model(), "cores": os.cpu_count(),
         "daemon_cpu": options.daemon_cpu, "load_cpu": options.load_cpu,
         "incumbent": package_version("amavisd-milter"), "disk": f"{options.ext4_dir} is {disk}",
         "seconds_of_load": options.seconds, "load_average_before": os.getloadavg(),
     }
+
+
+def without_files(arguments):
+    """The command's arguments but those that only name the user's files."""
+    names = ("--build", "--json", "--html")
+    return [text for before, text in zip(["", *arguments], arguments)
+            if before not in names and text not in names and not text.startswith(tuple(name + "=" for name in names))]
 
 
 def cpu_model():
@@ -56,7 +63,8 @@ def package_version(name):
 def whole(about, scenarios, results, calls):
     """The run as one object: what the JSON file holds and what every form of report is made of."""
     return {"format": FORMAT, "version": VERSION, "facts": about,
-            "scenarios": [{"name": s.name, "title": s.title, "left_out": list(s.left_out)} for s in scenarios],
+            "scenarios": [{"name": s.name, "title": s.title, "latency": s.latency()[1],
+                           "left_out": list(s.left_out)} for s in scenarios],
             "summary": summarize(results), "system_calls": calls, "rounds": results}
 
 
