@@ -158,21 +158,29 @@ class Rig:
         return Daemon(self, subject, scenario, spool)
 
     def play(self, milter, scenario, *amount):
-        """Runs the player to its end; its report as a dict. It fails as the scenario does, not as a program."""
-        return self.run_player(milter, scenario, *amount)
+        """Plays the scenario as a closed loop, to its end; the player's report as a dict."""
+        return self.run_player(milter, scenario, *scenario.closed_loop(), *amount)
+
+    def load(self, milter, scenario, *amount):
+        """The same in the scenario's own way."""
+        return self.run_player(milter, scenario, *scenario.shape(), *amount)
 
     def play_once(self, milter, scenario):
         """Each message of the scenario once, with what became of it."""
         return self.run_player(milter, scenario, "--once")
 
-    def make_trace(self):
-        """The messages of the scenarios that play a trace."""
+    def make_trace(self, scenario):
+        """The messages of a scenario that plays a trace, where they are not there yet."""
+        if scenario.message != load.TRACE or (self.scratch / "mix.trace").exists():
+            return
         program, to = str(self.build / "bin/millrace-record"), str(self.scratch / "mix.trace")
         command = [program, *load.TRACE_OPTIONS, "--out", to]
         if self.start(command, self.load_cpu, "record.log").wait(PLAY_SECONDS_MAX) != 0:
             raise Failed("millrace-record said: " + tail(self.scratch / "record.log"))
 
     def run_player(self, milter, scenario, *arguments):
+        """Its report. It fails as the scenario does, not as a program."""
+        self.make_trace(scenario)
         out = self.scratch / "player.json"
         command = [*self.player(milter, scenario, out), *arguments]
         out.unlink(missing_ok=True)

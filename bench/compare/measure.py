@@ -12,10 +12,10 @@ def measure(rig, subject, scenario, spool, seconds):
     seconds = max(seconds, scenario.seconds_min)
     share = ["--abort-fraction", str(scenario.abort_share)] if scenario.abort_share else []
     with rig.daemon(subject, scenario, spool) as daemon:
-        rig.play(daemon.socket, scenario, *scenario.closed_loop(), "--messages", str(scenario.warm_up_messages()))
+        rig.play(daemon.socket, scenario, "--messages", str(scenario.warm_up_messages()))
         with daemons.IdleSessions(rig, daemon, scenario) as idle:
             cpu_before, ticks_before = daemon.settled_cpu_seconds(), daemon.ticks()
-            played = rig.play(daemon.socket, scenario, *scenario.shape(), "--messages", "1000000000", "--duration",
+            played = rig.load(daemon.socket, scenario, "--messages", "1000000000", "--duration",
                               f"{seconds}s", *share)
             cpu_after, ticks_after = daemon.settled_cpu_seconds(), daemon.ticks()
             peak = daemon.peak_mib()

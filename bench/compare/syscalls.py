@@ -35,12 +35,12 @@ def count_all(rig, subjects, quick):
 def count(rig, subject, scenario, spool, messages):
     out = rig.scratch / "strace.txt"
     with rig.daemon(subject, scenario, spool) as daemon:
-        rig.play(daemon.socket, scenario, *scenario.shape(), "--messages", "256")
+        rig.play(daemon.socket, scenario, "--messages", "256")
         daemon.settled_cpu_seconds()
         tracer = subprocess.Popen(["strace", "-q", "-c", "-f", "-o", str(out), "-p", str(daemon.pid)],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_attached(daemon.pid)
-        played = rig.play(daemon.socket, scenario, *scenario.shape(), "--messages", str(messages))
+        played = rig.play(daemon.socket, scenario, "--messages", str(messages))
         daemon.settled_cpu_seconds()
         tracer.send_signal(signal.SIGINT)
         tracer.wait(timeout=10)
