@@ -69,13 +69,11 @@ absl::StatusOr<std::vector<Report>> ReadReports(const std::vector<std::string>& 
 
 absl::Status Write(const CompareOptions& options, std::span<const Report> reports) {
   if (options.json_file != kStandardOutput && options.html_file != kStandardOutput) {
-    const absl::Status status =
-        command_line::WriteFile(kStandardOutput, CompareText(reports), true);
+    absl::Status status = command_line::WriteFile(kStandardOutput, CompareText(reports), true);
     if (!status.ok()) return status;
   }
   if (!options.json_file.empty()) {
-    const absl::Status status =
-        command_line::WriteFile(options.json_file, CompareJson(reports), true);
+    absl::Status status = command_line::WriteFile(options.json_file, CompareJson(reports), true);
     if (!status.ok()) return status;
   }
   if (options.html_file.empty()) return absl::OkStatus();

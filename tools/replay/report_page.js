@@ -26,15 +26,17 @@
   const row = (name, ...cells) => html("tr", {}, html("th", {scope: "row"}, name), ...cells);
   const runHeads = () => runs.map((_, i) => [several ? letter(i) : "", several ? "number" : "number"]);
 
-  // Long runs in at most POINTS_MAX steps: counts and lengths are summed, all else is the highest of its parts.
+  // Long runs in at most POINTS_MAX steps, and a short last step with the one before it (the rate of a few milliseconds
+  // would be a spike). Counts and lengths are summed, all else is the highest of its parts.
   function condensed(series) {
     const POINTS_MAX = 400;
     const SUMMED = new Set(["length_s", "scheduled", "started", "finished", "errors", "count", "cpu_us", "cpu_user_us",
                             "cpu_system_us", "voluntary_switches", "involuntary_switches"]);
-    const size = Math.ceil(series.at_s.length / POINTS_MAX);
-    if (size <= 1) return series;
-    const parts = (column) => Array.from({length: Math.ceil(column.length / size)}, (_, i) =>
-      column.slice(i * size, (i + 1) * size).filter((value) => value !== null));
+    const lengths = series.length_s;
+    const size = Math.max(1, Math.ceil(lengths.length / POINTS_MAX));
+    const starts = lengths.map((_, i) => i).filter((i) => i % size === 0);
+    if (starts.length > 1 && lengths.length - starts.at(-1) === 1 && lengths.at(-1) < lengths[0] / 2) starts.pop();
+    const parts = (column) => starts.map((start, i) => column.slice(start, starts[i + 1]).filter((value) => value !== null));
     const merged = (key, column) => parts(column).map((part) => {
       if (!part.length) return null;
       if (key === "at_s") return part[0];
@@ -135,21 +137,15 @@
 
   // Plots.
 
-  // Points at the middle of each step. The last step may be short: its share is spread over it and the one before,
-  // or a rate of a few milliseconds would be a spike.
+  // Points at the middle of each step.
   function timePoints(run, column, scale) {
     const {at_s: at, length_s: length} = run.series;
     return at.map((begin, i) => [begin + length[i] / 2, column[i] === null ? null : column[i] * (scale || 1)]);
   }
   function ratePoints(run, column, scale) {
     const {at_s: at, length_s: length} = run.series;
-    return at.map((begin, i) => {
-      let [amount, span] = [column[i], length[i]];
-      if (amount === null) return [begin + span / 2, null];
-      if (i > 0 && i === at.length - 1 && span < length[i - 1] / 2 && column[i - 1] !== null)
-        [amount, span] = [amount + column[i - 1], span + length[i - 1]];
-      return [begin + length[i] / 2, span > 0 ? amount / span * (scale || 1) : null];
-    });
+    return at.map((begin, i) => [begin + length[i] / 2,
+                                 column[i] === null || length[i] <= 0 ? null : column[i] / length[i] * (scale || 1)]);
   }
   const endOf = (run) => run.series.at_s.length ? run.series.at_s.at(-1) + run.series.length_s.at(-1) : 0;
   function percentilePoints(latency) {

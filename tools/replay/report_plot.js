@@ -50,7 +50,7 @@ const plots = (() => {
   }
   function linearScale(high, whole) {
     const top = high > 0 ? high : 1;
-    const step = Math.max(niceStep(top, 5, [1, 2, 2.5, 5]), whole ? 1 : 0);
+    const step = Math.max(niceStep(top, 5, [1, 2, 2.5, 5]), whole || high <= 0 ? 1 : 0);
     const count = Math.max(1, Math.ceil(top / step - 1e-9));
     const ticks = Array.from({length: count + 1}, (_, i) => i * step);
     return {low: 0, high: count * step, ticks, place: (value) => value / (count * step)};

@@ -332,7 +332,7 @@ absl::Status Refused(std::string_view name, const std::string& why) {
 
 // Format and version come first: they say whether the rest can be read at all.
 std::string WrongKind(const json& document) {
-  const std::string not_a_report = "is no report of millrace-replay (made by its --json)";
+  std::string not_a_report = "is no report of millrace-replay (made by its --json)";
   if (!document.is_object()) return not_a_report;
   const auto format = document.find("format");
   const auto version = document.find("version");
@@ -367,7 +367,8 @@ absl::StatusOr<Report> ReadReport(std::string_view text, std::string_view name) 
   CopyReport(&checker);
   if (!problem.empty()) return Refused(name, absl::StrCat("is no good report: ", problem));
   json copy = checker.Take();
-  if (copy["label"] == "") copy["label"] = std::string(name).substr(0, kReportTextBytesMax);
+  if (copy["label"].get_ref<const std::string&>().empty())
+    copy["label"] = std::string(name).substr(0, kReportTextBytesMax);
   return ReportOf(copy);
 }
 
