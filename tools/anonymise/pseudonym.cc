@@ -34,7 +34,7 @@ class KeyedHash {
   }
 
  private:
-  crypto_generichash_state state_;
+  crypto_generichash_state state_{};
 };
 
 constexpr int kRounds = 4;
@@ -176,10 +176,29 @@ void Pseudonyms::ReplaceLongWord(WordKind kind, Octets word) const {
     word[i] = IsUpper(word[i]) ? static_cast<char>(lower[i] - ('a' - 'A')) : lower[i];
 }
 
+std::string Pseudonyms::MakeWord(std::uint8_t variant, std::string_view word, bool hex) const {
+  Symbols symbols;
+  // Words of hexadecimal digits permute among themselves; others may become such by chance.
+  symbols.kind = variant;
+  symbols.count = static_cast<std::uint8_t>(word.size());
+  const std::uint8_t letters = hex ? kHexLetters : kLetters;
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    const bool digit = IsDigit(word[i]);
+    symbols.radix[i] = digit ? kDigits : letters;
+    symbols.value[i] = static_cast<std::uint8_t>(word[i] - (digit ? '0' : 'a'));
+  }
+  Permute(&symbols);
+  std::string made;
+  for (std::size_t i = 0; i < word.size(); ++i)
+    made.push_back(static_cast<char>((IsDigit(word[i]) ? '0' : 'a') + symbols.value[i]));
+  return made;
+}
+
 void Pseudonyms::ReplaceWord(WordKind kind, Octets word) const {
   if (word.empty()) return;
   if (word.size() > kPermutedMax || std::any_of(word.begin(), word.end(), IsHigh))
     return ReplaceLongWord(kind, word);
+  // What it is known by: its kind, and the word in lower case.
   std::array<char, kPermutedMax + 1> name{};
   const bool hex = kind == WordKind::kHexGroup || IsHexWord(View(word));
   const auto variant = static_cast<std::uint8_t>(static_cast<unsigned>(kind) * 2 + (hex ? 1 : 0));
@@ -188,22 +207,8 @@ void Pseudonyms::ReplaceWord(WordKind kind, Octets word) const {
   const std::string_view text(name.data(), word.size() + 1);
   auto found = kept_.find(text);
   if (found == kept_.end()) {
-    Symbols symbols;
-    // Words of hexadecimal digits permute among themselves; others may become such by chance.
-    symbols.kind = variant;
-    symbols.count = static_cast<std::uint8_t>(word.size());
-    for (std::size_t i = 0; i < word.size(); ++i) {
-      const char c = name[i + 1];
-      symbols.radix[i] = IsDigit(c) ? kDigits : hex ? kHexLetters : kLetters;
-      symbols.value[i] = static_cast<std::uint8_t>(IsDigit(c) ? c - '0' : c - 'a');
-    }
-    Permute(&symbols);
-    std::string made;
-    for (std::size_t i = 0; i < word.size(); ++i)
-      made.push_back(
-          static_cast<char>((symbols.radix[i] == kDigits ? '0' : 'a') + symbols.value[i]));
     if (kept_.size() >= kKeptMax) kept_.clear();
-    found = kept_.emplace(text, std::move(made)).first;
+    found = kept_.emplace(text, MakeWord(variant, text.substr(1), hex)).first;
   }
   const std::string& made = found->second;
   for (std::size_t i = 0; i < word.size(); ++i)

@@ -79,6 +79,7 @@ class Pseudonyms {
   };
 
   void ReplaceLongWord(WordKind kind, Octets word) const;
+  std::string MakeWord(std::uint8_t variant, std::string_view word, bool hex) const;
   void Permute(Symbols* symbols) const;
   void Round(Symbols* symbols, int round, bool add) const;
   void Shift(Symbols* symbols) const;
