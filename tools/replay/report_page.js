@@ -32,12 +32,16 @@
     const POINTS_MAX = 400;
     const SUMMED = new Set(["length_s", "scheduled", "started", "finished", "errors", "count", "cpu_us", "cpu_user_us",
                             "cpu_system_us", "voluntary_switches", "involuntary_switches"]);
+    const PERCENTILES = new Set(["p50", "p90", "p99"]);
     const lengths = series.length_s;
     const size = Math.max(1, Math.ceil(lengths.length / POINTS_MAX));
     const starts = lengths.map((_, i) => i).filter((i) => i % size === 0);
-    if (starts.length > 1 && lengths.length - starts.at(-1) === 1 && lengths.at(-1) < lengths[0] / 2) starts.pop();
+    const joined = starts.length > 1 && lengths.length - starts.at(-1) === 1 && lengths.at(-1) < lengths[0] / 2;
+    if (joined) starts.pop();
     const parts = (column) => starts.map((start, i) => column.slice(start, starts[i + 1]).filter((value) => value !== null));
-    const merged = (key, column) => parts(column).map((part) => {
+    // Percentiles of the few messages of a joined step say nothing about the whole.
+    const counted = (key, column) => joined && PERCENTILES.has(key) ? column.slice(0, -1) : column;
+    const merged = (key, column) => parts(counted(key, column)).map((part) => {
       if (!part.length) return null;
       if (key === "at_s") return part[0];
       return SUMMED.has(key) ? part.reduce((sum, value) => sum + value, 0) : part.reduce((most, value) => Math.max(most, value));
@@ -217,7 +221,7 @@
     const switches = (name, key) => [name, of((run, process) => ratePoints(run, process[key]))];
     const level = (name, key, scale) => [name, of((run, process) => timePoints(run, process[key], scale))];
     const total = cpu("user + system", "cpu_us");
-    return [timeFigure("CPU of the daemon", "per cent of one core", countAxis(false),
+    return [timeFigure("CPU of the daemon", several ? "per cent of one core" : "per cent of one core; user and system in ticks of 10 ms", countAxis(false),
                        several ? [total] : [total, cpu("user", "cpu_user_us"), cpu("system", "cpu_system_us")]),
             timeFigure("Memory of the daemon", "resident, MiB", countAxis(false), [level("resident", "rss_bytes", 1 / 1048576)]),
             timeFigure("Context switches", "per second", countAxis(false),
