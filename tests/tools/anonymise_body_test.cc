@@ -180,10 +180,10 @@ std::string Nested(std::size_t depth) {
   std::string text;
   for (std::size_t i = 0; i < depth; ++i) {
     const std::string boundary = "zebra" + std::to_string(i);
-    text +=
-        "Content-Type: multipart/mixed; boundary=" + boundary + "\r\n\r\n--" + boundary + "\r\n";
+    text.append("Content-Type: multipart/mixed; boundary=").append(boundary);
+    text.append("\r\n\r\n--").append(boundary).append("\r\n");
   }
-  return text + "\r\nthe okapi at the bottom\r\n";
+  return text.append("\r\nthe okapi at the bottom\r\n");
 }
 
 TEST(AnonymiseBodyTest, TooManyLevelsAreText) {
