@@ -169,9 +169,9 @@ TEST_F(LiveDisplayTest, NeverWaitsForAStoppedTerminal) {
   const auto results = HalfDone();
   LiveDisplay display(Screen());
   display.Update(*results, seconds(1));
-  ASSERT_EQ(::tcflow(terminal_, TCOOFF), 0);
+  ASSERT_EQ(::ioctl(terminal_, TCXONC, TCOOFF), 0);
   display.Update(*results, seconds(2));
-  ASSERT_EQ(::tcflow(terminal_, TCOON), 0);
+  ASSERT_EQ(::ioctl(terminal_, TCXONC, TCOON), 0);
   EXPECT_EQ(Drawn(), "");
   display.Update(*results, seconds(3));
   EXPECT_NE(Drawn(), "");
