@@ -87,6 +87,7 @@ void FakeMilter::OnPacket(engine::SocketId id, char command, std::string_view pa
     case 'A': return;
     case 'Q': return Drop(id);
     case 'E': return EndOfMessage(id);
+    case 'B': body_bytes += payload.size(); break;
     case 'M': peers_[id.index].recipient.clear(); break;
     case 'H': helos.emplace_back(payload.substr(0, payload.find('\0'))); break;
     case 'R':

@@ -38,6 +38,7 @@ class FakeMilter final : public engine::SocketEvents {
   // When the commands of one kind came, in order.
   std::vector<engine::Time> TimesOf(char command) const;
   std::vector<std::string> queue_ids{};  // at each end of message
+  std::uint64_t body_bytes = 0;          // in BODY packets
   bool rejects_all = false;
   // No end of message is answered until then.
   engine::Time stalls_until{};

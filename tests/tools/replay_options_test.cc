@@ -85,6 +85,8 @@ TEST(ReplayOptionsTest, ReadsAnOpenLoop) {
   EXPECT_FALSE(rate->player.smtp.xclient);
   EXPECT_TRUE(rate->player.smtp.pipelining);
   EXPECT_EQ(rate->sessions_max, 9U);
+  ASSERT_EQ(rate->described.size(), 6U);
+  EXPECT_EQ(rate->described[0], (std::pair<std::string, std::string>("rate", "250")));
 
   const auto ramp = Parse({"--milter=/m", "--transactions=d", "--ramp=10:200:60s", "--messages=9"});
   ASSERT_TRUE(ramp.ok()) << ramp.status();
@@ -143,6 +145,8 @@ TEST(ReplayOptionsTest, NamesWhatIsWrong) {
            {"--milter=/m", "--idle=5"},
            {"--milter=/m", "--trace=t", "--speed=2000"},
            {"--milter=/m", "--trace=t", "--loop"},
+           {"--milter=/m", "--trace=t", "--loop", "--limit=5"},
+           {"--milter=/m", "--transactions=d", "--sessions=5", "--limit=5"},
            {"--milter=/m", "--trace=t", "--rate=5", "--sessions=5"},
            {"--milter=/m", "--trace=t", "--shuffle"},
            {"--milter=/m", "--trace=t", "--messages-per-session=2"}}) {

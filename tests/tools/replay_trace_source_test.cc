@@ -226,6 +226,40 @@ TEST_F(TraceSourceTest, AClientThatLeftLeavesAgain) {
   EXPECT_EQ(results.errors_count, 0U);
 }
 
+TEST_F(TraceSourceTest, ASessionWithoutMessagesIsPlayedToo) {
+  MakeTrace(path_, {{.at = seconds(0)}, {.at = seconds(1), .messages = {{.at = seconds(1)}}}});
+  const RunResults& results =
+      Play({.mode = RunMode::kOpen, .sessions = 10, .recorded_times = true});
+  EXPECT_EQ(results.sessions_finished, 2U);
+  EXPECT_EQ(results.finished, 1U);
+  EXPECT_EQ(results.errors_count, 0U);
+  EXPECT_EQ(world_.milter.TimesOf('H').size(), 2U);
+}
+
+TEST_F(TraceSourceTest, ABodyThatWasNotCapturedIsPlayedInItsSize) {
+  MakeTrace(path_, {{.at = seconds(0), .messages = {{.body = std::string(5000, 'x')}}}});
+  const std::unique_ptr<trace::TraceReader> reader = *trace::TraceReader::Open(path_);
+  const std::string late = folder_.File("late");
+  {
+    const std::unique_ptr<trace::TraceWriter> writer = *trace::TraceWriter::Open(late, {});
+    while (const std::optional<trace::Entry> entry = reader->Next()) {
+      if (entry->kind == trace::RecordKind::kBody) continue;
+      trace::Record record = *reader->Read(*entry);
+      if (auto* message = std::get_if<trace::TransactionRecord>(&record)) {
+        message->captured = trace::Captured::kLate;
+        EXPECT_TRUE(writer->Write(*message, "").ok());
+      } else if (auto* session = std::get_if<trace::SessionRecord>(&record)) {
+        EXPECT_TRUE(writer->Write(*session).ok());
+      }
+    }
+  }
+  path_ = late;
+  const RunResults& results = Play({.sessions = 1});
+  EXPECT_EQ(results.finished, 1U);
+  EXPECT_FALSE(results.compared);
+  EXPECT_EQ(world_.milter.body_bytes, 5000U);
+}
+
 TEST(BodyCacheTest, KeepsWhatWasAskedForLast) {
   const auto hash = [](std::uint8_t number) {
     trace::ContentHash of{};

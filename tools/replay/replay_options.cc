@@ -282,7 +282,7 @@ absl::Status CheckEnd(const ReplayOptions& options, const Given& given) {
   if (player.mode == RunMode::kIdle && !timed)
     return absl::InvalidArgumentError("--idle alone needs --duration");
   const bool endless = options.trace.empty() || given.loop;
-  const bool bounded = player.messages > 0 || timed || options.limit > 0;
+  const bool bounded = player.messages > 0 || timed;
   if (player.mode != RunMode::kOnce && endless && !bounded)
     return absl::InvalidArgumentError(
         given.loop ? "--loop needs an end: --messages or --duration"
@@ -295,6 +295,26 @@ absl::Status CheckEnd(const ReplayOptions& options, const Given& given) {
         "--shuffle needs --sessions, --rate or --once: recorded "
         "times have their order");
   return absl::OkStatus();
+}
+
+// The options as given, but files, addresses and the like, which reports have elsewhere.
+std::vector<std::pair<std::string, std::string>> Described(std::span<const std::string> arguments) {
+  constexpr std::string_view kElsewhere =
+      " --milter --smtp --trace --transactions --json --html --label --pid --seed --quiet ";
+  std::vector<std::pair<std::string, std::string>> described;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::size_t equals = arguments[i].find('=');
+    std::pair<std::string, std::string> option(arguments[i].substr(0, equals), "");
+    if (equals != std::string::npos) {
+      option.second = arguments[i].substr(equals + 1);
+    } else if (i + 1 < arguments.size() && !arguments[i + 1].starts_with("--")) {
+      option.second = arguments[++i];
+    }
+    const bool elsewhere = kElsewhere.find(" " + option.first + " ") != std::string_view::npos;
+    option.first.erase(0, std::min(option.first.size(), option.first.find_first_not_of('-')));
+    if (!elsewhere) described.push_back(std::move(option));
+  }
+  return described;
 }
 
 absl::Status Complete(const Given& given, ReplayOptions* options) {
@@ -344,6 +364,7 @@ absl::StatusOr<ReplayOptions> ParseReplayOptions(std::span<const std::string> ar
   if (options.help || options.version) return options;
   const absl::Status whole = Complete(given, &options);
   if (!whole.ok()) return whole;
+  options.described = Described(arguments);
   return options;
 }
 
