@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
+#include "engine/io/acceptor.h"
 #include "engine/io/signals.h"
 #include "tools/record/proxy_relay.h"
 #include "tools/record/recorder.h"
@@ -122,7 +123,9 @@ absl::Status Run::Open() {
   if (config_.milter) options.to[static_cast<std::size_t>(LinkKind::kMilter)] = *config_.milter;
   if (config_.amavisd) options.to[static_cast<std::size_t>(LinkKind::kAmpdp)] = *config_.amavisd;
   options.connections_max = ConnectionsFor(config_.connections);
-  if (pipe_.ok() && copy_.ok() && config_.forward != ForwardMode::kCopy) {
+  const bool splices =
+      config_.io != engine::IoChoice::kUring && config_.forward != ForwardMode::kCopy;
+  if (splices && pipe_.ok() && copy_.ok()) {
     options.pipe = &pipe_;
     options.copy = &copy_;
     options.splice_from_bytes = SpliceFrom(config_.forward);
@@ -206,6 +209,20 @@ void Run::LogCounts(std::string_view event) const {
   log_.Write(engine::Level::kNotice, line);
 }
 
+absl::Status CheckConfig(const ProxyConfig& config) {
+  if (config.listen.empty() && config.listen_ampdp.empty())
+    return absl::InvalidArgumentError("nothing to listen on: give a listening socket");
+  if (config.listen.empty() == config.milter.has_value() ||
+      config.listen_ampdp.empty() == config.amavisd.has_value()) {
+    return absl::InvalidArgumentError(
+        "listening sockets and what they are forwarded to go together: give both");
+  }
+  if (config.listen.size() + config.listen_ampdp.size() <= engine::Acceptor::kListenersMax)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("too many listening sockets: at most ", engine::Acceptor::kListenersMax));
+}
+
 absl::StatusOr<std::unique_ptr<RecorderOutput>> OpenTrace(const ProxyConfig& config) {
   absl::StatusOr<std::unique_ptr<trace::TraceWriter>> writer =
       trace::TraceWriter::Open(config.trace_file, config.writer);
@@ -216,7 +233,11 @@ absl::StatusOr<std::unique_ptr<RecorderOutput>> OpenTrace(const ProxyConfig& con
 int Forward(const ProxyConfig& config, engine::Log& log, Recorder& recorder) {
   scanner::NoDisk disk;
   const std::uint32_t connections = ConnectionsFor(config.connections);
-  const engine::LoopChoice choice = engine::ProbeLoop(config.io);
+  // Not io_uring unasked: with splice(2) into a half-closed Unix socket its POLLOUT was seen
+  // missing.
+  const engine::IoChoice io =
+      config.io == engine::IoChoice::kAuto ? engine::IoChoice::kEpoll : config.io;
+  const engine::LoopChoice choice = engine::ProbeLoop(io);
   const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(
       choice.picked, {.disk = &disk, .sockets_max = 2 * connections + kSpareSockets});
   if (!loop.ok()) return Fail(loop.status());
@@ -235,6 +256,7 @@ int Forward(const ProxyConfig& config, engine::Log& log, Recorder& recorder) {
 }  // namespace
 
 int RunProxy(const ProxyConfig& config) {
+  if (const absl::Status status = CheckConfig(config); !status.ok()) return Fail(status);
   engine::BlockSignals();
   absl::StatusOr<std::unique_ptr<RecorderOutput>> output = OpenTrace(config);
   if (!output.ok()) return Fail(output.status());
