@@ -45,7 +45,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t bytes_
   const int fd = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) return Errno(path, "cannot be read");
   std::string text;
-  const absl::Status status = ReadAll(fd, path, bytes_max, &text);
+  absl::Status status = ReadAll(fd, path, bytes_max, &text);
   if (!standard) ::close(fd);
   if (!status.ok()) return status;
   return text;

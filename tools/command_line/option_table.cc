@@ -194,7 +194,7 @@ absl::Status OptionTable::ParseOption(std::span<const std::string> arguments, st
   } else {
     return absl::InvalidArgumentError(absl::StrCat(name, " needs a value: ", entry->argument));
   }
-  const absl::Status status = entry->read(value);
+  absl::Status status = entry->read(value);
   return status.ok() || entry->verbatim ? status : Wrong(name, Shown(value), status);
 }
 
@@ -210,7 +210,7 @@ absl::Status OptionTable::Parse(std::span<const std::string> arguments) {
     if (is_option && argument == "--") {
       options_ended = true;
     } else if (is_option) {
-      const absl::Status status = ParseOption(arguments, &at);
+      absl::Status status = ParseOption(arguments, &at);
       if (!status.ok()) return status;
     } else if (positional_ != nullptr) {
       positional_->push_back(argument);

@@ -78,7 +78,7 @@ absl::StatusOr<EnvelopeTable> EnvelopeTable::Parse(std::string_view text) {
   EnvelopeTable table;
   const std::size_t first = text.find_first_not_of(" \t\r\n");
   const bool json = first != std::string_view::npos && text[first] == '{';
-  const absl::Status status = json ? table.ParseJsonLines(text) : table.ParseCsv(text);
+  absl::Status status = json ? table.ParseJsonLines(text) : table.ParseCsv(text);
   if (!status.ok()) return status;
   return table;
 }
@@ -104,7 +104,7 @@ absl::Status EnvelopeTable::ParseCsv(std::string_view text) {
         cell.values = {cells[i]};
       }
     }
-    const absl::Status status = Add(row);
+    absl::Status status = Add(row);
     if (!status.ok()) return Wrong(at, status.message());
   }
   return absl::OkStatus();

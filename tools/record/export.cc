@@ -110,7 +110,7 @@ ExportResult ExportEml(trace::TraceReader& reader, const std::string& folder) {
 }
 
 ExportResult ExportJson(trace::TraceReader& reader, command_line::OutputFile& out, bool bodies) {
-  const absl::Status status = out.Write(absl::StrCat(
+  absl::Status status = out.Write(absl::StrCat(
       "{\"format\":\"millrace-transactions\",\"version\":", kTransactionsFormatVersion, "}\n"));
   Exporter exporter(reader, [&out, bodies](ExportedTransaction&& exported) {
     return out.Write(TransactionLine(exported, bodies));

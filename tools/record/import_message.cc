@@ -158,7 +158,7 @@ absl::Status SetFromJson(const FoundMessage& found, ImportedMessage* message) {
   session.helo = client.helo;
   std::size_t body_bytes = 0;
   bool exact = false;
-  const absl::Status status = ReadMessageJson(*found.envelope_json, message, &body_bytes, &exact);
+  absl::Status status = ReadMessageJson(*found.envelope_json, message, &body_bytes, &exact);
   if (status.ok() && !exact) SetMessageText(found.octets, body_bytes, &message->transaction);
   if (session.macros.empty()) session.macros = MailServerMacros(message->kind);
   return status;
@@ -173,7 +173,7 @@ absl::StatusOr<ImportedMessage> MakeImported(FoundMessage&& found,
   message.kind = defaults.kind;
   milter::Transaction& transaction = message.transaction;
   if (found.envelope_json) {
-    const absl::Status status = SetFromJson(found, &message);
+    absl::Status status = SetFromJson(found, &message);
     if (!status.ok()) return status;
   } else {
     milter::SplitMessage(found.octets, &transaction);

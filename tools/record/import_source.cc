@@ -88,14 +88,14 @@ void ImportSource::CloseMbox() {
 absl::Status ImportSource::ListFolder(const std::string& folder) {
   const fs::path path(folder);
   if (!IsFolder(path / "cur") && !IsFolder(path / "new")) {
-    const absl::Status status = AddFiles(path, ".eml", &files_);
+    absl::Status status = AddFiles(path, ".eml", &files_);
     if (status.ok() && files_.empty())
       return absl::NotFoundError(absl::StrCat(folder, ": neither .eml files nor a maildir"));
     return status;
   }
   for (const char* part : {"new", "cur"}) {
     if (!IsFolder(path / part)) continue;
-    const absl::Status status = AddFiles(path / part, "", &files_);
+    absl::Status status = AddFiles(path / part, "", &files_);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -97,7 +97,7 @@ command_line::OptionTable MakeTable(ScannerOptions* options) {
 absl::StatusOr<ScannerOptions> ParseScannerOptions(std::span<const std::string> arguments) {
   ScannerOptions options;
   command_line::OptionTable table = MakeTable(&options);
-  const absl::Status status = table.Parse(arguments);
+  absl::Status status = table.Parse(arguments);
   if (!status.ok()) return status;
   options.help = table.help();
   options.version = table.version();
