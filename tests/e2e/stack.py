@@ -30,6 +30,8 @@ LISTENERS = {
     "down": ((), ()),
     "down_pass": ((), ("-P",)),
     "server": ((), ("-D", "server")),
+    # Behind it is what a test puts there: a recorder.
+    "recorded": ((), ()),
 }
 WITHOUT_SCANNER = ("down", "down_pass")
 # A socket that exists but that nobody listens on, as after amavisd was stopped.
@@ -85,7 +87,8 @@ class Stack:
         ).stdout
         return DnsServer(self.lab, {"e2e._domainkey.signed.test": f"v=DKIM1; k=rsa; p={public}"})
 
-    def _milter_socket(self, label):
+    def milter_socket(self, label):
+        """Where Postfix's listener of that name looks for its milter."""
         return self.lab.directory("run", 0o755, daemon.USER) / f"{label}.sock"
 
     @once
@@ -95,7 +98,7 @@ class Stack:
             self.sink.port,
             lambda: self._amavisd.originating_port,
             {name: options for name, (options, _) in LISTENERS.items()},
-            {name: self._milter_socket(name) for name in LISTENERS},
+            {name: self.milter_socket(name) for name in LISTENERS},
         )
 
     @once
@@ -122,7 +125,7 @@ class Stack:
                 scanner,
                 self._amavisd.temp_base / label,
                 flags,
-                self._milter_socket(label),
+                self.milter_socket(label),
             )
         return self._daemons[label]
 
@@ -138,7 +141,7 @@ class Stack:
     def sendmail(self):
         self.daemon("main")
         self.amavisd
-        return Sendmail(self.lab, self.cache, self._milter_socket("main"), self.sink.port)
+        return Sendmail(self.lab, self.cache, self.milter_socket("main"), self.sink.port)
 
     def sign(self, octets, method):
         """The octets with a DKIM-Signature field before them; `method` as in "simple/simple"."""

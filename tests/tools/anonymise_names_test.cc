@@ -48,6 +48,21 @@ TEST(AnonymiseNamesTest, CaseDoesNotCount) {
       EqualsFolded(anonymiser.Address(long_word), anonymiser.Address(std::string(100, 'Q'))));
 }
 
+TEST(AnonymiseNamesTest, DomainsThatAreKeptStayAndNothingElse) {
+  const Anonymiser anonymiser("kept", {"Lab.Test", "example.org"});
+  const std::string address = anonymiser.Address("<zebra@lab.test>");
+  EXPECT_TRUE(address.ends_with("@lab.test>")) << address;
+  EXPECT_EQ(address.find("zebra"), std::string::npos) << address;
+  const std::string host = anonymiser.Host("zebra.MX.lab.test");
+  EXPECT_TRUE(host.ends_with(".lab.test")) << host;
+  EXPECT_FALSE(host.starts_with("zebra")) << host;
+  EXPECT_EQ(host.find("MX"), std::string::npos) << host;
+  EXPECT_EQ(anonymiser.Host("example.org."), "example.org.");
+  // Neither a longer label nor a domain above a kept one.
+  EXPECT_EQ(anonymiser.Host("zebralab.test").find("lab.test"), std::string::npos);
+  EXPECT_EQ(anonymiser.Host("zebra.org").find("zebra"), std::string::npos);
+}
+
 // Method: all words of two letters, and of a letter and two digits.
 TEST(AnonymiseNamesTest, TwoWordsNeverShareAPseudonymAndNoneIsItsOwn) {
   for (const std::string_view key : {"", "a", "b"}) {

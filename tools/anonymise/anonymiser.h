@@ -13,6 +13,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/anonymise/pseudonym.h"
 
@@ -20,8 +21,12 @@ namespace anonymise {
 
 class Anonymiser {
  public:
-  // `key`: any octets, any number of them.
-  explicit Anonymiser(std::string_view key) : pseudonyms_(key) {}
+  // `key`: any octets, any number of them. `kept_domains`: of addresses and host names; they, and
+  // not what is before them, stay.
+  explicit Anonymiser(std::string_view key, const std::vector<std::string>& kept_domains = {})
+      : pseudonyms_(key) {
+    pseudonyms_.KeepDomains(kept_domains);
+  }
 
   // With or without brackets.
   std::string Address(std::string_view address) const;

@@ -198,6 +198,7 @@ void ReplaceHost(const Pseudonyms& pseudonyms, Octets text) {
     return;
   }
   if (TryReplaceIp(pseudonyms, text)) return;
+  text = text.first(pseudonyms.KeptFrom(View(text)));
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t dot = std::min(View(text).find('.', at), text.size());

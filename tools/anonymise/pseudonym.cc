@@ -81,6 +81,24 @@ Pseudonyms::~Pseudonyms() {
   sodium_memzero(key_.data(), key_.size());
 }
 
+void Pseudonyms::KeepDomains(const std::vector<std::string>& domains) {
+  for (std::string domain : domains) {
+    std::transform(domain.begin(), domain.end(), domain.begin(), ToLower);
+    kept_domains_.push_back(std::move(domain));
+  }
+}
+
+std::size_t Pseudonyms::KeptFrom(std::string_view host) const noexcept {
+  if (host.ends_with('.')) host.remove_suffix(1);
+  for (const std::string& domain : kept_domains_) {
+    if (host.size() < domain.size()) continue;
+    const std::size_t from = host.size() - domain.size();
+    const bool whole_labels = from == 0 || host[from - 1] == '.';
+    if (whole_labels && EqualsFolded(host.substr(from), domain)) return from;
+  }
+  return host.size();
+}
+
 std::uint64_t Pseudonyms::Seed(SeedKind kind, std::string_view text) const {
   KeyedHash hash(key_, kind);
   hash.Add(text);

@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "tools/anonymise/octets.h"
 
@@ -53,6 +54,12 @@ class Pseudonyms {
   ~Pseudonyms();
   Pseudonyms(const Pseudonyms&) = delete;
   Pseudonyms& operator=(const Pseudonyms&) = delete;
+
+  // These domains, and the domain part of names below them, stay as they are: what they decide (is
+  // a recipient local?) is decided alike. Given once, before anything is replaced.
+  void KeepDomains(const std::vector<std::string>& domains);
+  // Where the kept domain at the end of `host` begins; host.size() when there is none.
+  std::size_t KeptFrom(std::string_view host) const noexcept;
 
   // `word`: word octets only.
   void ReplaceWord(WordKind kind, Octets word) const;
@@ -85,6 +92,7 @@ class Pseudonyms {
   void Shift(Symbols* symbols) const;
 
   std::array<unsigned char, kKeyBytes> key_{};
+  std::vector<std::string> kept_domains_;  // in lower case
   mutable std::unordered_map<std::string, std::string, HashText, std::equal_to<>> kept_;
 };
 

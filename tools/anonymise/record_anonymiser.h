@@ -12,6 +12,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/anonymise/anonymiser.h"
 #include "tools/record/record_filter.h"
@@ -21,8 +22,9 @@ namespace anonymise {
 
 class RecordAnonymiser final : public record::RecordFilter {
  public:
-  // `key`: as for Anonymiser.
-  explicit RecordAnonymiser(std::string_view key) : anonymiser_(key) {}
+  // As for Anonymiser.
+  explicit RecordAnonymiser(std::string_view key, const std::vector<std::string>& kept_domains = {})
+      : anonymiser_(key, kept_domains) {}
 
   void Rewrite(trace::SessionRecord& record) override;
   void Rewrite(trace::TransactionRecord& record, std::string& body) override;

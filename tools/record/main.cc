@@ -95,6 +95,8 @@ int main(int argc, char** argv) {
   // The proxy has the signals for itself.
   if (options->action != record::Action::kRecord) command_line::CatchSignals();
   std::unique_ptr<anonymise::RecordAnonymiser> anonymiser;
-  if (options->anonymise) anonymiser = std::make_unique<anonymise::RecordAnonymiser>(options->key);
+  if (options->anonymise) {
+    anonymiser = std::make_unique<anonymise::RecordAnonymiser>(options->key, options->kept_domains);
+  }
   return Run(*options, anonymiser.get());
 }

@@ -35,7 +35,8 @@ const std::vector<Form>& Forms() {
         "--append",
         "--level",
         "--anonymise",
-        "--anonymise-key-file"}},
+        "--anonymise-key-file",
+        "--keep-domain"}},
       {Action::kImport,
        {"--import"},
        {"--mbox",
@@ -55,7 +56,8 @@ const std::vector<Form>& Forms() {
         "--force",
         "--level",
         "--anonymise",
-        "--anonymise-key-file"}},
+        "--anonymise-key-file",
+        "--keep-domain"}},
       {Action::kGenerate,
        {"--generate"},
        {"--model",
@@ -71,7 +73,8 @@ const std::vector<Form>& Forms() {
         "--force",
         "--level",
         "--anonymise",
-        "--anonymise-key-file"}},
+        "--anonymise-key-file",
+        "--keep-domain"}},
       {Action::kExportEml, {"--export-eml"}, {"--in"}},
       {Action::kExportJson, {"--export-json"}, {"--in", "--bodies", "--force"}},
       {Action::kInfo, {"--info"}, {"--json"}},
@@ -85,7 +88,8 @@ const std::vector<Form>& Forms() {
         "--to",
         "--sessions",
         "--anonymise",
-        "--anonymise-key-file"}}};
+        "--anonymise-key-file",
+        "--keep-domain"}}};
   return kForms;
 }
 
@@ -167,6 +171,13 @@ absl::Status CheckOptions(const RecordOptions& options) {
     status.Update(
         absl::InvalidArgumentError("--append does not go with --in: numbers would clash"));
   if (options.anonymise) status.Update(CheckKey(options.key));
+  if (!options.kept_domains.empty())
+    status.Update(Needed(options.anonymise, "--anonymise with --keep-domain"));
+  for (const std::string& domain : options.kept_domains) {
+    if (domain.empty() || domain.front() == '.' || domain.front() == '@')
+      status.Update(absl::InvalidArgumentError(
+          "--keep-domain: a domain as in example.org, without what is before it"));
+  }
   return status;
 }
 

@@ -145,6 +145,9 @@ void AddFiles(RecordOptions* options, OptionTable* table) {
         return ReadKey(value, &options->key);
       },
       "the same with the key in a file");
+  table->Texts("--keep-domain DOMAIN",
+               &options->kept_domains,
+               "--anonymise: this domain stays, of addresses and hosts in it; may be repeated");
   table->Text("--info FILE", &options->info, "print what is in a trace");
   table->Flag("--json", &options->json, "--info: as JSON");
 }
@@ -193,7 +196,7 @@ void AddGenerate(RecordOptions* options, OptionTable* table) {
   table->Custom(
       "--rate N",
       [options](const std::string& value) {
-        const absl::Status status = SetReal("--rate", value, kRateMax, &options->generate.rate);
+        absl::Status status = SetReal("--rate", value, kRateMax, &options->generate.rate);
         options->import.rate = options->generate.rate;
         return status;
       },

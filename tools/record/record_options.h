@@ -58,6 +58,7 @@ struct RecordOptions {
   bool append = false;
   bool force = false;
   std::uint32_t level = 3;
+  std::vector<std::string> kept_domains{};
   std::string key{};  // of --anonymise, or what the file of --anonymise-key-file holds
   bool anonymise = false;
   CopyChoice choice{};
