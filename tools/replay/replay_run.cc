@@ -131,7 +131,7 @@ void Run(engine::Loop& loop,
 absl::Status WriteResults(const ReplayOptions& options, const RunResults& results) {
   const std::string json = JsonReport(results);
   if (!options.json_file.empty()) {
-    const absl::Status status = command_line::WriteFile(options.json_file, json, true);
+    absl::Status status = command_line::WriteFile(options.json_file, json, true);
     if (!status.ok()) return status;
   }
   if (options.html_file.empty()) return absl::OkStatus();

@@ -288,8 +288,8 @@ absl::Status TraceSource::LoadBody(const trace::TransactionRecord& record, Loade
     return absl::OkStatus();
   }
   if (ref.bytes == 0) {
-    static const std::shared_ptr<const std::string> none = std::make_shared<const std::string>();
-    loaded->body = none;
+    static const std::shared_ptr<const std::string> kNone = std::make_shared<const std::string>();
+    loaded->body = kNone;
     return absl::OkStatus();
   }
   loaded->body = bodies_.Find(ref.hash);
