@@ -247,33 +247,38 @@ absl::Status CheckWhat(const ReplayOptions& options, const Given& given) {
   return absl::OkStatus();
 }
 
-// Sets the mode from the options of load.
-absl::Status SetMode(const ReplayOptions& options, const Given& given, PlayerConfig* player) {
-  const bool by_rate = given.rate || given.ramp || given.burst;
-  const bool trace = !options.trace.empty();
+bool ByRate(const Given& given) {
+  return given.rate || given.ramp || given.burst;
+}
+
+absl::Status CheckShapes(const Given& given, const PlayerConfig& player) {
   std::vector<std::string> shapes;
   if (given.once) shapes.emplace_back("--once");
   if (given.sessions > 0 && !given.speed_max) shapes.emplace_back("--sessions");
   if (given.speed) shapes.emplace_back("--speed");
-  if (by_rate) shapes.emplace_back(given.rate ? "--rate" : given.ramp ? "--ramp" : "--burst");
+  if (ByRate(given)) shapes.emplace_back(given.rate ? "--rate" : given.ramp ? "--ramp" : "--burst");
   if (shapes.size() > 1)
     return absl::InvalidArgumentError(
         absl::StrCat(absl::StrJoin(shapes, " and "), " exclude each other"));
   if (given.rate && given.ramp) return Excluding("--rate", "--ramp");
-  if (given.once && player->messages > 0) return Excluding("--once", "--messages");
-  const bool closed = given.sessions > 0 || given.speed_max;
-  const bool idle_alone = player->idle > 0 && player->messages == 0 && !given.once && !by_rate;
-  if (!closed && idle_alone && (!trace || options.trace.empty())) {
-    player->mode = RunMode::kIdle;
-  } else if (given.once) {
-    player->mode = RunMode::kOnce;
-  } else if (by_rate || (trace && !closed)) {
-    player->mode = RunMode::kOpen;
-    player->recorded_times = !by_rate;
-  }
-  player->sessions = std::max<std::uint32_t>(1, given.sessions);
-  if (given.speed_max && given.sessions == 0) player->sessions = kSessionsAtMaxSpeed;
+  if (given.once && player.messages > 0) return Excluding("--once", "--messages");
   return absl::OkStatus();
+}
+
+void SetMode(const ReplayOptions& options, const Given& given, PlayerConfig* player) {
+  const bool trace = !options.trace.empty();
+  const bool closed = given.sessions > 0 || given.speed_max;
+  const bool idle = player->idle > 0 && player->messages == 0 && !trace && !closed;
+  if (given.once) {
+    player->mode = RunMode::kOnce;
+  } else if (ByRate(given) || (trace && !closed)) {
+    player->mode = RunMode::kOpen;
+    player->recorded_times = !ByRate(given);
+  } else if (idle) {
+    player->mode = RunMode::kIdle;
+  }
+  const std::uint32_t preset = given.speed_max ? kSessionsAtMaxSpeed : 1;
+  player->sessions = given.sessions > 0 ? given.sessions : preset;
 }
 
 absl::Status CheckEnd(const ReplayOptions& options, const Given& given) {
@@ -320,8 +325,10 @@ std::vector<std::pair<std::string, std::string>> Described(std::span<const std::
 absl::Status Complete(const Given& given, ReplayOptions* options) {
   absl::Status status = CheckWhat(*options, given);
   PlayerConfig* player = &options->player;
-  if (status.ok()) status = SetMode(*options, given, player);
-  if (status.ok()) status = CheckEnd(*options, given);
+  if (status.ok()) status = CheckShapes(given, *player);
+  if (!status.ok()) return status;
+  SetMode(*options, given, player);
+  status = CheckEnd(*options, given);
   if (!status.ok()) return status;
   player->target = options->smtp.empty() ? RunTarget::kMilter : RunTarget::kSmtp;
   player->recorded_pace = given.pace == Pace::kRecorded;
