@@ -86,8 +86,11 @@ int UringLoop::WatchReads(SocketId id, SocketRecord& record) noexcept {
   return 0;
 }
 
+// The kernel adds POLLRDHUP to what is asked for: once the peer has ended its sending, a single
+// poll ends at once, whether there is room or not. A multishot one tells that and stays.
 int UringLoop::WatchWrites(SocketId id, SocketRecord& record) noexcept {
-  const int error = Poll(record.fd, POLLOUT, false, KernelName(KernelTag::kWrite, id));
+  const bool stays = record.hung_up;
+  const int error = Poll(record.fd, POLLOUT, stays, KernelName(KernelTag::kWrite, id));
   if (error != 0) return error;
   record.write_watched = true;
   ++record.kernel_ops;
@@ -191,6 +194,11 @@ void UringLoop::OnSocketCompletion(KernelTag tag, SocketId id, const io_uring_cq
   }
   OnReadiness(id, static_cast<std::uint32_t>(cqe.res));
   record = FindOpen(id);
+  if (record != nullptr && tag == KernelTag::kWrite && record->wants_write &&
+      !record->write_watched) {
+    // Ended by the end of the peer's sending: there is no room yet.
+    if (const int error = WatchWrites(id, *record); error != 0) return Fail(*record, error);
+  }
   // Ended without our asking. One that is hung up is read to its end by the ready list.
   if (record == nullptr || record->read_watched || record->hung_up || record->gone) return;
   if (const int error = WatchReads(id, *record); error != 0) Fail(*record, error);

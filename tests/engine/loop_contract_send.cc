@@ -67,6 +67,40 @@ TEST_P(LoopContractTest, TellsWritableOnceAfterEachShortSend) {
   EXPECT_EQ(near.gones, 0);
 }
 
+// Whether the peer's stream ends before the send is short or while it waits.
+TEST_P(LoopContractTest, TellsWritableAlsoToAPeerThatHasEndedItsSending) {
+  for (const bool before : {true, false}) {
+    Recorder near;
+    FarEnd far;
+    const SocketId id = world_->AdoptPair(near, ReadMode::kSmall, &far);
+    const auto end_far = [&] {
+      world_->FarShutdown(far);
+      return world_->TurnUntil([&] { return near.gones == 1; });
+    };
+    if (before) {
+      ASSERT_TRUE(end_far());
+    }
+    const std::string all = Pattern(9 * kMiB);
+    std::size_t sent = 0;
+    near.in_writable = [&](SocketId) { EXPECT_TRUE(SendSome(loop(), id, all, &sent)); };
+    near.in_writable(id);
+    ASSERT_LT(sent, all.size());
+    world_->TurnSome();
+    if (!before) {
+      ASSERT_TRUE(end_far());
+    }
+    std::string got;
+    ASSERT_TRUE(world_->TurnUntil([&] {
+      got += world_->FarRead(far, kMiB);
+      return got.size() == all.size();
+    })) << before
+        << ' ' << got.size();
+    EXPECT_TRUE(got == all);
+    EXPECT_EQ(near.gone_error, 0);
+    loop().Close(id);
+  }
+}
+
 TEST_P(LoopContractTest, ReadsWhileASendWaits) {
   Recorder near;
   FarEnd far;
