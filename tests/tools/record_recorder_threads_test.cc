@@ -153,6 +153,22 @@ TEST(RecordRecorderThreadsTest, AWriteErrorEndsTheRecordingForGood) {
   }
 }
 
+// Copies count against a budget of the MessageReader, which is gone before the recorder is.
+TEST(RecordRecorderThreadsTest, NoCopyIsHeldOnceItHasStopped) {
+  World world;
+  const std::unique_ptr<Recorder> recorder = world.Make({}, 1);
+  world.barrier.Shut();
+  GiveSession(*recorder, OneMessage("hello\r\n"), 50);
+  world.barrier.AwaitSomebody();
+  auto copy = std::make_shared<MessageCopy>("/none");
+  const std::weak_ptr<MessageCopy> watched = copy;
+  recorder->Scan({}, std::move(copy));
+  world.barrier.Open();  // the write fails, and the scan is left in the queue
+  recorder->Stop();
+  EXPECT_EQ(recorder->end(), RecorderEnd::kWriteFailed);
+  EXPECT_TRUE(watched.expired());
+}
+
 TEST(RecordRecorderThreadsTest, SessionsThatAreOpenAtTheEndAreClosedByTheRecorder) {
   World world;
   const std::unique_ptr<Recorder> recorder = world.Make({});

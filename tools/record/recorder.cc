@@ -67,6 +67,8 @@ void Recorder::Stop() noexcept {
   stopping_.store(true, std::memory_order_seq_cst);
   Wake();
   thread_.join();
+  // After a failed write scans may be left: their copies must not outlive the MessageReader.
+  Discard();
 }
 
 void Recorder::Wake() noexcept {
