@@ -198,6 +198,35 @@ TEST(RecordAmpdpThreadsTest, ARequestThatCameInAdvanceIsTheNextExchange) {
   EXPECT_EQ(w.recorder.scans.size(), 2U);
 }
 
+// Copies at once, whenever it is asked to: what a reader does that is fast enough.
+class QuickCopier final : public MessageCopier {
+ public:
+  void Start(std::shared_ptr<MessageCopy> copy) noexcept override {
+    copy->content() = "another message";
+    copy->Finish(State::kWhole);
+  }
+};
+
+TEST(RecordAmpdpThreadsTest, NothingIsCopiedWhoseReplyWentOnWithTheOneBefore) {
+  TapWorld w;
+  QuickCopier quick;
+  w.scans.copier = &quick;
+  AmpdpTap tap(w.scans, w.now_us);
+  const std::string request = w.RequestFor(w.dir.path());
+  const std::string replies = std::string(kReply) + std::string(kReply);
+  w.Request(tap, request + request);
+  w.Reply(tap, replies);
+  w.Request(tap, request + request);
+  w.Reply(tap, std::string(kReply) + "r");  // the first octet of the second reply
+  w.Reply(tap, kReply.substr(1));
+  ASSERT_EQ(w.recorder.scans.size(), 4U);
+  for (const std::size_t second : {1U, 3U}) {
+    EXPECT_EQ(w.recorder.scans[second - 1].first.captured, trace::Captured::kWhole);
+    EXPECT_EQ(w.recorder.scans[second].first.captured, trace::Captured::kLate);
+    EXPECT_EQ(w.recorder.scans[second].second, "");
+  }
+}
+
 TEST(RecordAmpdpThreadsTest, WhatIsNoExchangeIsForwardedAndCounted) {
   TapWorld w;
   AmpdpTap early(w.scans, w.now_us);

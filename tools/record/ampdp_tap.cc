@@ -79,6 +79,11 @@ void AmpdpTap::StartCopy() noexcept {
     path = std::string(received.facts.tempdir) + "/email.txt";
   if (path.empty() || path.front() != '/' || path.find('\0') != std::string::npos) return;
   copy_ = std::make_shared<MessageCopy>(std::move(path));
+  // A request that came in advance: its reply may have gone on together with the one before it.
+  if (!reply_.empty()) {
+    copy_->ClaimLate();
+    return;
+  }
   world_.copier->Start(copy_);
 }
 
