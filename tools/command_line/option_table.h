@@ -60,14 +60,18 @@ class OptionTable {
   template <std::unsigned_integral N>
   void Number(std::string_view names, N* to, Range range, std::string meaning) {
     if (range.max > std::numeric_limits<N>::max()) range.max = std::numeric_limits<N>::max();
-    Add(names, *to == 0 ? "" : std::to_string(*to), std::move(meaning)).read =
-        [to, range](const std::string& value) { return Set(ReadNumber(value, range), to); };
+    std::string now = *to == 0 ? "" : std::to_string(*to);
+    Add(names, std::move(now), std::move(meaning)).read = [to, range](const std::string& value) {
+      return Set(ReadNumber(value, range), to);
+    };
   }
   template <std::unsigned_integral N>
   void Size(std::string_view names, N* to, Range range, std::string meaning) {
     if (range.max > std::numeric_limits<N>::max()) range.max = std::numeric_limits<N>::max();
-    Add(names, *to == 0 ? "" : SizeText(*to), std::move(meaning)).read =
-        [to, range](const std::string& value) { return Set(ReadSize(value, range), to); };
+    std::string now = *to == 0 ? "" : SizeText(*to);
+    Add(names, std::move(now), std::move(meaning)).read = [to, range](const std::string& value) {
+      return Set(ReadSize(value, range), to);
+    };
   }
   // One of `choices`, by name.
   template <typename Enum>

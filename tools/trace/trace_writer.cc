@@ -199,7 +199,7 @@ absl::Status TraceWriter::State::FindEnd() {
   }
   end = reader.sound_bytes();
   records = reader.records();
-  const absl::Status ending = reader.ending();
+  absl::Status ending = reader.ending();
   if (!ending.ok() && ending.code() != absl::StatusCode::kDataLoss) return ending;
   if (!ending.ok() && reader.Resync()) {
     return absl::DataLossError(absl::StrCat("trace ",
