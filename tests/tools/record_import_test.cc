@@ -167,6 +167,7 @@ TEST(MboxReaderTest, EveryPrefixEndsInOrder) {
 TEST(MboxReaderTest, HostileFilesAreTold) {
   EXPECT_TRUE(Split("Subject: x\n\nno From line\n", 5).not_mbox);
   EXPECT_TRUE(Split(std::string(5000, 'x'), 100).not_mbox);
+  EXPECT_TRUE(Split("From " + std::string(2'000'000, 'x'), 65'536).not_mbox);
   EXPECT_TRUE(Split("", 5).messages.empty());
   EXPECT_TRUE(Split("\n\n\n", 1).messages.empty());
   const std::string nuls("From a\nX: \0\xff\n\n\0\0\n", 18);

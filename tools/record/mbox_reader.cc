@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::string_view kFrom = "From ";
 constexpr std::size_t kFromLineBytesMax = 1000;
+// A From line that is longer, and has no end yet, is none.
+constexpr std::size_t kEndlessFromLineBytes = std::size_t{1} << 20;
 
 std::string_view WithoutEnd(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
@@ -45,7 +47,8 @@ MboxResult MboxReader::Next(MboxMessage* message) {
 void MboxReader::PassOverEndlessLine() {
   const std::size_t bytes = input_.size() - at_;
   if (!in_message_) {
-    not_mbox_ = bytes > kFromLineBytesMax && !input_.substr(at_).starts_with(kFrom);
+    const bool from = std::string_view(input_).substr(at_).starts_with(kFrom);
+    not_mbox_ = bytes > (from ? kEndlessFromLineBytes : kFromLineBytesMax);
   } else if (bytes > bytes_max_) {
     too_large_ = true;
     text_.clear();
