@@ -1,4 +1,6 @@
 // Out and back in: the same messages, whatever is in them; copies, cut files.
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 
 #include "tests/tools/record_scratch.h"
 #include "tools/command_line/files.h"
+#include "tools/record/actions.h"
 #include "tools/record/export.h"
 #include "tools/record/message_json.h"
 #include "tools/record/trace_copy.h"
@@ -118,6 +121,31 @@ CopyResult Copy(const std::string& from, const std::string& to, const CopyChoice
   auto writer = trace::TraceWriter::Open(to, {});
   EXPECT_TRUE(reader.ok() && writer.ok());
   return CopyTrace(**reader, **writer, choice, nullptr, "copy");
+}
+
+TEST(CopyTest, ATraceIsNotReplacedByItsOwnCopy) {
+  const RecordScratch scratch;
+  WriteOddTrace(scratch, "a.trace");
+  const std::string before = WholeFile(scratch.Path("a.trace"));
+  RecordOptions options;
+  options.in = scratch.Path("a.trace");
+  options.out = scratch.Path("./a.trace");
+  options.force = true;
+  EXPECT_EQ(RunCopy(options, nullptr), 64);
+  EXPECT_TRUE(WholeFile(scratch.Path("a.trace")) == before);
+}
+
+TEST(CopyTest, WhatIsNoFileIsNotReplaced) {
+  const RecordScratch scratch;
+  ASSERT_EQ(::mkfifo(scratch.Path("fifo").c_str(), 0600), 0);
+  RecordOptions options;
+  options.out = scratch.Path("fifo");
+  options.force = true;
+  options.generate.messages = 1;
+  EXPECT_EQ(RunGenerate(options, nullptr), 73);
+  struct stat after {};
+  ASSERT_EQ(::lstat(options.out.c_str(), &after), 0);
+  EXPECT_TRUE(S_ISFIFO(after.st_mode));
 }
 
 TEST(CopyTest, ACopyHasTheSameTransactions) {

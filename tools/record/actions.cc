@@ -1,13 +1,16 @@
 // Files are opened, the work is done by the classes beside this file, the result is told.
 #include "tools/record/actions.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,10 +40,21 @@ std::uint64_t NowUs() {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
+// Takes away what --force replaces: a file or a link to one, no device ("/dev/null") or socket.
+absl::Status RemoveOld(const std::string& path) {
+  struct stat old {};
+  if (::lstat(path.c_str(), &old) != 0) return absl::OkStatus();  // opening says what is wrong
+  if (!S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": no file, and not replaced by one"));
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be replaced"));
+}
+
 // The file to write, begun with a meta record. --force removes what is there first.
 absl::StatusOr<std::unique_ptr<trace::TraceWriter>> OpenOut(const RecordOptions& options) {
-  if (options.force && ::unlink(options.out.c_str()) != 0 && errno != ENOENT)
-    return absl::ErrnoToStatus(errno, absl::StrCat(options.out, ": cannot be replaced"));
+  if (options.force) {
+    if (const absl::Status removed = RemoveOld(options.out); !removed.ok()) return removed;
+  }
   return trace::TraceWriter::Open(
       options.out, {.append = options.append, .level = static_cast<int>(options.level)});
 }
@@ -56,8 +70,8 @@ absl::Status WriteMeta(trace::TraceWriter& writer,
 
 absl::Status WriteEnd(trace::TraceWriter& writer, std::uint64_t time_us, const TraceSink& sink) {
   const char* reason = command_line::StopAsked() ? "stopped" : "done";
-  const trace::EndRecord end{
-      .time_us = time_us, .json = EndJson(reason, sink.sessions(), sink.transactions())};
+  const trace::EndRecord end{.time_us = time_us,
+                             .json = EndJson(reason, sink.sessions(), sink.transactions())};
   absl::Status status = writer.Write(end);
   if (status.ok()) status = writer.Sync();
   return status;
@@ -153,6 +167,12 @@ int RunGenerate(const RecordOptions& options, RecordFilter* filter) {
 int RunCopy(const RecordOptions& options, RecordFilter* filter) {
   absl::StatusOr<std::unique_ptr<trace::TraceReader>> reader = OpenIn(options.in);
   if (!reader.ok()) return Fail(reader.status(), Exit::kInput);
+  // By another name, perhaps: --force would remove it before it has been read.
+  std::error_code missing;
+  if (std::filesystem::equivalent(options.in, options.out, missing)) {
+    return command_line::FailUsage(kName,
+                                   absl::InvalidArgumentError("--in and --out are the same file"));
+  }
   absl::StatusOr<std::unique_ptr<trace::TraceWriter>> writer = OpenOut(options);
   if (!writer.ok()) return Fail(writer.status(), Exit::kOutput);
   const CopyResult result = CopyTrace(
