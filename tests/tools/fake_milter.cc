@@ -92,6 +92,10 @@ void FakeMilter::OnPacket(engine::SocketId id, char command, std::string_view pa
     case 'H': helos.emplace_back(payload.substr(0, payload.find('\0'))); break;
     case 'R':
       if (peers_[id.index].recipient.empty()) peers_[id.index].recipient = payload;
+      if (refuses_recipients) return Answer(id, "r");
+      break;
+    case 'C':
+      if (refuses_sessions) return Answer(id, "r");
       break;
     default: break;
   }

@@ -40,6 +40,8 @@ class FakeMilter final : public engine::SocketEvents {
   std::vector<std::string> queue_ids{};  // at each end of message
   std::uint64_t body_bytes = 0;          // in BODY packets
   bool rejects_all = false;
+  bool refuses_recipients = false;
+  bool refuses_sessions = false;  // at CONNECT
   // No end of message is answered until then.
   engine::Time stalls_until{};
 

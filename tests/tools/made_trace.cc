@@ -100,6 +100,8 @@ class Recording {
     const bool end = event.kind == milter::EventKind::kEndOfMessage;
     if (event.kind == milter::EventKind::kNegotiated) {
       writer.Negotiate(filter_.answer());
+    } else if (event.kind == milter::EventKind::kRcpt && recipient_.starts_with("<refused@")) {
+      writer.Reject();
     } else if (end && recipient_.starts_with("<reject@")) {
       EXPECT_TRUE(writer.ReplyCode({.code = 554, .enhanced = "5.7.0", .text = "No"}));
     } else if (end && recipient_.starts_with("<tempfail@")) {

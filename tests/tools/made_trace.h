@@ -1,7 +1,7 @@
 // Traces for tests of the player: sessions that are played to a filter in memory and observed.
 //
 // The filter does what FakeMilter does: reject@ gets 554, tempfail@ TEMPFAIL, others a header
-// field.
+// field; refused@ is refused at RCPT.
 #ifndef MILLRACE_TESTS_TOOLS_MADE_TRACE_H_
 #define MILLRACE_TESTS_TOOLS_MADE_TRACE_H_
 

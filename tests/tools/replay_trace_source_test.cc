@@ -89,6 +89,43 @@ TEST_F(TraceSourceTest, TellsWhichVerdictsChanged) {
   EXPECT_EQ(changed, (std::set<std::pair<std::uint64_t, std::uint32_t>>{{1, 0}, {1, 1}, {3, 0}}));
 }
 
+TEST_F(TraceSourceTest, RefusingAllRecipientsIsAnotherVerdict) {
+  MakeTrace(path_, SomeSessions());
+  world_.milter.refuses_recipients = true;
+  const RunResults& results = Play({.sessions = 2});
+  EXPECT_EQ(results.errors_count, 0U);
+  EXPECT_EQ(results.verdicts_same, 0U);
+  EXPECT_EQ(results.verdicts_changed, 4U);
+  for (const VerdictChange& change : results.changes) {
+    EXPECT_EQ(change.played, "none");
+    EXPECT_TRUE(change.difference.starts_with("outcome; recipients refused: none / 1"))
+        << change.difference;
+  }
+}
+
+TEST_F(TraceSourceTest, RecipientsThatWereRefusedAreComparedToo) {
+  MakeTrace(path_, {{.at = seconds(0), .messages = {{.recipient = "<refused@x>"}, {}}}});
+  const RunResults& taken = Play({.sessions = 1});
+  EXPECT_EQ(taken.verdicts_same, 1U);
+  ASSERT_EQ(taken.verdicts_changed, 1U);
+  EXPECT_EQ(taken.changes[0].difference, "recipients refused: 1 / none");
+  PlayerWorld world;
+  world.milter.refuses_recipients = true;
+  const RunResults& refused = world.Play({.sessions = 1}, Open({.limit = 1}).get());
+  EXPECT_EQ(refused.verdicts_same, 1U);
+  EXPECT_EQ(refused.verdicts_changed, 0U);
+}
+
+TEST_F(TraceSourceTest, AMilterThatRefusesSessionsChangesVerdicts) {
+  MakeTrace(path_, SomeSessions());
+  world_.milter.refuses_sessions = true;
+  const RunResults& results = Play({.sessions = 2});
+  EXPECT_EQ(results.verdicts_same, 0U);
+  EXPECT_EQ(results.verdicts_changed, 3U);  // of those that were begun
+  EXPECT_EQ(results.errors_count, 1U);
+  EXPECT_EQ(results.errors.count("session over before all its messages"), 1U);
+}
+
 TEST_F(TraceSourceTest, PlaysAsRecordedUnlessToldOtherwise) {
   MakeTrace(path_, SomeSessions());
   const auto kinds = [&](const TraceOptions& options) {

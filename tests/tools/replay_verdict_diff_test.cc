@@ -44,6 +44,19 @@ TEST(VerdictDiffTest, OutcomesAndCodes) {
             "");
 }
 
+TEST(VerdictDiffTest, RefusedRecipients) {
+  milter::TransactionResult some = Accepted();
+  some.recipients_accepted = {true, false, true, false};
+  milter::TransactionResult all_taken = Accepted();
+  all_taken.recipients_accepted = {true, true, true, true};
+  EXPECT_EQ(Diff(some, all_taken), "recipients refused: 2,4 / none");
+  EXPECT_EQ(Diff(all_taken, some, {.over_smtp = true}), "recipients refused: none / 2,4");
+  EXPECT_EQ(Diff(some, some), "");
+  EXPECT_EQ(Diff(all_taken, Accepted()), "");
+  some.recipients_accepted.assign(20, false);
+  EXPECT_EQ(Diff(all_taken, some), "recipients refused: none / 1,2,3,4,5,6,7,8,9,10,...");
+}
+
 TEST(VerdictDiffTest, TextsWhenAskedForWithoutNumbersAndQueueIds) {
   const DiffOptions texts{.texts = true};
   EXPECT_EQ(Diff(Refused("554 5.7.0 id=00012-02 4AB1 No"),

@@ -63,6 +63,7 @@ class Player::Session final : public engine::SocketEvents {
   void BeginMessage(engine::Time now);
   void NoteEnds();
   void EndMessage(std::size_t message);
+  const milter::TransactionResult& ResultOf(std::size_t message) const;
   void Compare(std::size_t message);
   void ReportEnd(const std::string& error);
 

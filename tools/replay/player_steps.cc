@@ -12,6 +12,7 @@ using milter::Command;
 namespace {
 
 constexpr const char* kDamaged = "trace: damaged record";
+constexpr const char* kCutShort = "session over before all its messages";
 
 }  // namespace
 
@@ -158,25 +159,37 @@ void Player::Session::NoteEnds() {
 
 // What came before the message is not needed any more; of itself, octets may still have to be sent.
 void Player::Session::EndMessage(std::size_t message) {
-  const milter::TransactionResult& result = conversation_->results()[message];
+  const milter::TransactionResult& result = ResultOf(message);
   const engine::Time now = player_.Now();
-  const bool left = plan_.script.transactions[message].stop.how != milter::StopHow::kPlayOn;
-  if (left && result.outcome == milter::Outcome::kNone) {
+  const bool left = plan_.script.transactions[message].stop.how != milter::StopHow::kPlayOn &&
+                    result.outcome == milter::Outcome::kNone;
+  if (left) {
     player_.recorder_.Aborted();
   } else {
     MessageEnd end{.outcome = result.outcome, .transaction = now - plan_.messages[message].due};
     if (end_sent_) end.end_of_message = now - *end_sent_ + lateness_;
     player_.recorder_.Finished(end);
-    if (result.outcome != milter::Outcome::kNone) Compare(message);
   }
+  // What the player itself broke off says nothing of the verdict.
+  const bool broken_off = left && task_.aborts && message + 1 == plan_.messages.size();
+  if (!broken_off) Compare(message);
   end_sent_.reset();
   if (message > 0) Source::Drop(&plan_, message - 1);
 }
 
+// Nothing has come of a message that its session did not get to.
+const milter::TransactionResult& Player::Session::ResultOf(std::size_t message) const {
+  static const milter::TransactionResult kNothing;
+  const std::vector<milter::TransactionResult>& results = conversation_->results();
+  return message < results.size() ? results[message] : kNothing;
+}
+
+// A message that ended without a verdict is compared too: all its recipients were refused, or the
+// filter left the session.
 void Player::Session::Compare(std::size_t message) {
   const LoadedMessage& loaded = *plan_.messages[message].loaded;
   if (!loaded.recorded) return;
-  const milter::TransactionResult& result = conversation_->results()[message];
+  const milter::TransactionResult& result = ResultOf(message);
   const std::string& queue_id = plan_.script.transactions[message].queue_id;
   std::string difference = VerdictDifference(
       {*loaded.recorded, loaded.recorded_queue_id}, {result, queue_id}, player_.config_.diff);
@@ -201,24 +214,21 @@ void Player::Session::ReportEnd(const std::string& error) {
     return recorder.Failed(error.empty() ? "idle session ended" : error);
   }
   const bool in_flight = begun_ > done_;
-  const engine::Time now = player_.Now();
   if (!error.empty()) {
     recorder.Failed(error, in_flight ? 1 : 0);
   } else if (in_flight) {
-    const bool left = plan_.script.transactions[done_].stop.how != milter::StopHow::kPlayOn;
-    if (left) {
-      recorder.Aborted();
-    } else {
-      recorder.Finished({.transaction = now - plan_.messages[done_].due});
-    }
+    EndMessage(done_);
   }
+  // The filter refused the session, or accepted it unseen.
+  const bool cut_short = begun_ < plan_.messages.size() && connected_ && !player_.stopping_;
+  if (error.empty() && cut_short) recorder.Failed(kCutShort);
   if (error.empty() && connected_) recorder.SessionFinished();
   if (player_.config_.mode != RunMode::kOnce || plan_.messages.empty()) return;
   const LoadedMessage& loaded = *plan_.messages.front().loaded;
   PlayedTransaction played{.name = loaded.name, .expected = loaded.expected, .error = error};
   if (conversation_ != nullptr && !conversation_->results().empty())
     played.result = conversation_->results().front();
-  played.time = now - opened_;
+  played.time = player_.Now() - opened_;
   recorder.Played(std::move(played));
 }
 

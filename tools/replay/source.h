@@ -36,7 +36,7 @@ struct LoadedMessage {
   std::uint64_t session = 0;  // in the trace
   std::uint32_t index = 0;    // there, in its session
   std::optional<milter::Outcome> expected{};
-  std::optional<milter::TransactionResult> recorded{};  // with a verdict
+  std::optional<milter::TransactionResult> recorded{};  // with a verdict, or refusals
   std::string recorded_queue_id{};
   StepTimes steps{};
   std::shared_ptr<const std::string> body{};

@@ -261,7 +261,11 @@ absl::Status TraceSource::Load(SessionPlan* plan, std::size_t message) {
   loaded->index = record->index;
   loaded->name = absl::StrCat(record->session, ".", record->index);
   loaded->recorded_queue_id = decoded.transaction.queue_id;
-  if (decoded.has_verdict && !BodyIsMissing(*record)) loaded->recorded = std::move(decoded.result);
+  // That recipients were refused is a verdict of its own: of all of them, there is no other.
+  const std::vector<bool>& accepted = decoded.result.recipients_accepted;
+  const bool refusal = std::find(accepted.begin(), accepted.end(), false) != accepted.end();
+  if ((decoded.has_verdict || refusal) && !BodyIsMissing(*record))
+    loaded->recorded = std::move(decoded.result);
   loaded->steps = {.mail_us = decoded.mail_us,
                    .rcpt_us = std::move(decoded.rcpt_us),
                    .data_us = decoded.data_us,

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kCodeDigits = 3;
 constexpr std::size_t kEditsToldMax = 10;
+constexpr std::size_t kRecipientsToldMax = 10;
 
 bool IsDigit(char c) {
   return absl::ascii_isdigit(static_cast<unsigned char>(c));
@@ -53,6 +54,30 @@ std::string CodesOf(const milter::TransactionResult& result) {
 bool Refused(const milter::TransactionResult& result) {
   return result.outcome == milter::Outcome::kRejected ||
          result.outcome == milter::Outcome::kTempfailed;
+}
+
+// The places of refused recipients, from 1.
+std::vector<std::size_t> RefusedRecipients(const milter::TransactionResult& result) {
+  std::vector<std::size_t> refused;
+  for (std::size_t i = 0; i < result.recipients_accepted.size(); ++i) {
+    if (!result.recipients_accepted[i]) refused.push_back(i + 1);
+  }
+  return refused;
+}
+
+std::string PlacesText(std::vector<std::size_t> places) {
+  if (places.empty()) return "none";
+  const bool more = places.size() > kRecipientsToldMax;
+  if (more) places.resize(kRecipientsToldMax);
+  return absl::StrCat(absl::StrJoin(places, ","), more ? ",..." : "");
+}
+
+std::string RecipientDifference(const Verdict& recorded, const Verdict& played) {
+  std::vector<std::size_t> before = RefusedRecipients(recorded.result);
+  std::vector<std::size_t> now = RefusedRecipients(played.result);
+  if (before == now) return "";
+  return absl::StrCat(
+      "recipients refused: ", PlacesText(std::move(before)), " / ", PlacesText(std::move(now)));
 }
 
 std::vector<std::string> EditNames(const Verdict& verdict, bool texts) {
@@ -137,6 +162,8 @@ std::string VerdictDifference(const Verdict& recorded,
       told.emplace_back("reply text");
     }
   }
+  std::string recipients = RecipientDifference(recorded, played);
+  if (!recipients.empty()) told.push_back(std::move(recipients));
   if (!options.over_smtp) {
     std::string edits = EditDifference(recorded, played, options.texts);
     if (!edits.empty()) told.push_back(std::move(edits));

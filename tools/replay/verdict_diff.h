@@ -1,7 +1,8 @@
 // What differs between a recorded verdict and the one that the same message got when it was played.
 //
 //   always      outcome; reply code and enhanced code (a bare REJECT counts as 550 5.7.1, TEMPFAIL
-//               as 451 4.7.1: what the mail server says then); edits: kinds and names, in order
+//               as 451 4.7.1: what the mail server says then); which recipients were refused;
+//               edits: kinds and names, in order
 //   with texts  the reply's text, and the values of edits
 //
 // Texts name queue ids and log ids, which differ by nature: the queue ids of both are taken for the
@@ -26,8 +27,9 @@ struct DiffOptions {
   bool over_smtp = false;  // edits are not seen there, and a discarded message looks accepted
 };
 
-// What differs, as "outcome", "reply 554 5.7.0 / 550 5.7.1", "edits: missing ADDHEADER X-A"; empty:
-// nothing. `recorded` and `played` have a verdict.
+// What differs, as "outcome", "reply 554 5.7.0 / 550 5.7.1", "recipients refused: 2 / none",
+// "edits: missing ADDHEADER X-A"; empty: nothing. Outcome kNone: no verdict on the message, as when
+// all recipients were refused.
 std::string VerdictDifference(const Verdict& recorded,
                               const Verdict& played,
                               const DiffOptions& options);
