@@ -182,7 +182,7 @@ class Rig:
         """Its report. It fails as the scenario does, not as a program."""
         self.make_trace(scenario)
         out = self.scratch / "player.json"
-        command = [*self.player(milter, scenario, out), *arguments]
+        command = [*self.player(milter, scenario, out, scenario.source(self.scratch)), *arguments]
         out.unlink(missing_ok=True)
         child = self.start(command, self.load_cpu, "player.log")
         try:
@@ -194,8 +194,8 @@ class Rig:
             raise Failed("millrace-replay said: " + tail(self.scratch / "player.log"))
         return json.loads(out.read_text())
 
-    def player(self, milter, scenario, out):
-        return [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}", *scenario.source(self.scratch),
+    def player(self, milter, scenario, out, source):
+        return [str(self.build / "bin/millrace-replay"), "--milter", f"unix:{milter}", *source,
                 "--timeout", f"{scenario.timeout}s", "--json", str(out)]
 
 
@@ -210,7 +210,7 @@ class IdleSessions:
         self.stood = self.left = 0
         self.out = rig.scratch / "idle.json"
         self.out.unlink(missing_ok=True)
-        self.command = [*rig.player(daemon.socket, scenario, self.out), "--idle", str(scenario.idle), "--duration",
+        self.command = [*rig.player(daemon.socket, scenario, self.out, []), "--idle", str(scenario.idle), "--duration",
                         f"{PLAY_SECONDS_MAX}s"]
         self.player = None
 

@@ -108,6 +108,14 @@ TEST(ReplayOptionsTest, ATraceCanBePlayedInAClosedLoop) {
             5U);
 }
 
+TEST(ReplayOptionsTest, IdleSessionsStandBesideWhatIsPlayed) {
+  const auto options = Parse({"--milter=/m", "--transactions=d", "--idle=5", "--duration=1s"});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->player.mode, RunMode::kClosed);
+  EXPECT_EQ(options->player.sessions, 1U);
+  EXPECT_TRUE(Parse({"--milter=/m", "--trace=t", "--rate=0", "--burst=5@1s"}).ok());
+}
+
 TEST(ReplayOptionsTest, NamesWhatIsWrong) {
   const std::vector<std::string> good = {"--milter=/m", "--transactions=d", "--messages=1"};
   ASSERT_TRUE(Parse(good).ok());
@@ -131,6 +139,9 @@ TEST(ReplayOptionsTest, NamesWhatIsWrong) {
                             "--loop",
                             "--trace=t",
                             "--smtp=/s",
+                            "--diff",
+                            "--diff-text",
+                            "--expect-same",
                             "--pid=0"}) {
     std::vector<std::string> arguments = good;
     arguments.emplace_back(extra);
@@ -143,6 +154,14 @@ TEST(ReplayOptionsTest, NamesWhatIsWrong) {
            {"--transactions=d", "--once"},
            {"--milter=/m", "--transactions=d"},
            {"--milter=/m", "--idle=5"},
+           {"--milter=/m", "--idle=5", "--duration=1s", "--rate=5"},
+           {"--milter=/m", "--idle=5", "--duration=1s", "--sessions=2"},
+           {"--milter=/m", "--trace=t", "--once", "--messages-per-session=3"},
+           {"--milter=/m", "--trace=t", "--rate=0"},
+           {"--milter=/m", "--trace=t", "--ramp=0:0:10s"},
+           {"--milter=/m", "--trace=t", "--arrivals=even"},
+           {"--milter=/m", "--trace=t", "--sessions=5", "--max-sessions=9"},
+           {"--milter=/m", "--trace=t", "--json=-", "--html=-"},
            {"--milter=/m", "--trace=t", "--speed=2000"},
            {"--milter=/m", "--trace=t", "--loop"},
            {"--milter=/m", "--trace=t", "--loop", "--limit=5"},

@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "engine/base/absl_text.h"
 #include "tools/command_line/option_table.h"
+#include "tools/replay/option_checks.h"
 
 namespace replay {
 namespace {
@@ -25,28 +26,6 @@ constexpr double kRateMax = 1e6;
 constexpr double kSpeedMin = 0.1;
 constexpr double kSpeedMax = 1000;
 constexpr std::uint32_t kSessionsAtMaxSpeed = 64;
-
-enum class Kind : std::uint8_t { kRecorded, kPostfix, kSendmail };
-enum class Pace : std::uint8_t { kNone, kRecorded };
-enum class Switch : std::uint8_t { kAuto, kOff };
-
-// What the table fills besides ReplayOptions.
-struct Given {
-  Kind kind = Kind::kRecorded;
-  Pace pace = Pace::kNone;
-  Switch xclient = Switch::kAuto;
-  Switch pipelining = Switch::kAuto;
-  bool once = false;
-  bool loop = false;
-  bool shuffle = false;
-  bool rate = false;
-  bool ramp = false;
-  bool burst = false;
-  bool speed = false;
-  bool speed_max = false;
-  std::uint32_t sessions = 0;
-  bool diff_texts = false;
-};
 
 absl::Status Wrong(std::string_view option, const std::string& value, std::string_view expected) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -227,48 +206,10 @@ void AddIo(OptionTable* table, engine::IoChoice* io) {
   table->HelpAndVersion();
 }
 
-absl::Status Excluding(const char* one, const char* other) {
-  return absl::InvalidArgumentError(absl::StrCat(one, " and ", other, " exclude each other"));
-}
-
-absl::Status CheckWhat(const ReplayOptions& options, const Given& given) {
-  if (!options.milter.empty() && !options.smtp.empty()) return Excluding("--milter", "--smtp");
-  if (!options.trace.empty() && !options.transactions.empty())
-    return Excluding("--trace", "--transactions");
-  if (options.milter.empty() && options.smtp.empty())
-    return absl::InvalidArgumentError("--milter or --smtp is needed: the socket to play against");
-  const bool nothing = options.trace.empty() && options.transactions.empty();
-  const bool only_idle = options.player.idle > 0 && !given.once && options.player.messages == 0;
-  if (nothing && !only_idle)
-    return absl::InvalidArgumentError("--trace or --transactions is needed: what to play");
-  if (options.trace.empty() && (given.loop || given.speed))
-    return absl::InvalidArgumentError(
-        absl::StrCat(given.loop ? "--loop" : "--speed", " is for a --trace"));
-  return absl::OkStatus();
-}
-
-bool ByRate(const Given& given) {
-  return given.rate || given.ramp || given.burst;
-}
-
-absl::Status CheckShapes(const Given& given, const PlayerConfig& player) {
-  std::vector<std::string> shapes;
-  if (given.once) shapes.emplace_back("--once");
-  if (given.sessions > 0 && !given.speed_max) shapes.emplace_back("--sessions");
-  if (given.speed) shapes.emplace_back("--speed");
-  if (ByRate(given)) shapes.emplace_back(given.rate ? "--rate" : given.ramp ? "--ramp" : "--burst");
-  if (shapes.size() > 1)
-    return absl::InvalidArgumentError(
-        absl::StrCat(absl::StrJoin(shapes, " and "), " exclude each other"));
-  if (given.rate && given.ramp) return Excluding("--rate", "--ramp");
-  if (given.once && player.messages > 0) return Excluding("--once", "--messages");
-  return absl::OkStatus();
-}
-
 void SetMode(const ReplayOptions& options, const Given& given, PlayerConfig* player) {
   const bool trace = !options.trace.empty();
   const bool closed = given.sessions > 0 || given.speed_max;
-  const bool idle = player->idle > 0 && player->messages == 0 && !trace && !closed;
+  const bool idle = player->idle > 0 && !trace && options.transactions.empty();
   if (given.once) {
     player->mode = RunMode::kOnce;
   } else if (ByRate(given) || (trace && !closed)) {
@@ -279,27 +220,6 @@ void SetMode(const ReplayOptions& options, const Given& given, PlayerConfig* pla
   }
   const std::uint32_t preset = given.speed_max ? kSessionsAtMaxSpeed : 1;
   player->sessions = given.sessions > 0 ? given.sessions : preset;
-}
-
-absl::Status CheckEnd(const ReplayOptions& options, const Given& given) {
-  const PlayerConfig& player = options.player;
-  const bool timed = options.duration > engine::Time{};
-  if (player.mode == RunMode::kIdle && !timed)
-    return absl::InvalidArgumentError("--idle alone needs --duration");
-  const bool endless = options.trace.empty() || given.loop;
-  const bool bounded = player.messages > 0 || timed;
-  if (player.mode != RunMode::kOnce && endless && !bounded)
-    return absl::InvalidArgumentError(
-        given.loop ? "--loop needs an end: --messages or --duration"
-                   : "nothing to do: give --once, --messages, --duration or --idle");
-  if (player.recorded_times && options.messages_per_session > 0)
-    return absl::InvalidArgumentError(
-        "--messages-per-session takes the recorded sessions apart: give --sessions or --rate too");
-  if (player.recorded_times && given.shuffle)
-    return absl::InvalidArgumentError(
-        "--shuffle needs --sessions, --rate or --once: recorded "
-        "times have their order");
-  return absl::OkStatus();
 }
 
 // The options as given, but files, addresses and the like, which reports have elsewhere.
@@ -323,12 +243,11 @@ std::vector<std::pair<std::string, std::string>> Described(std::span<const std::
 }
 
 absl::Status Complete(const Given& given, ReplayOptions* options) {
-  absl::Status status = CheckWhat(*options, given);
+  absl::Status status = CheckBeforeMode(*options, given);
   PlayerConfig* player = &options->player;
-  if (status.ok()) status = CheckShapes(given, *player);
   if (!status.ok()) return status;
   SetMode(*options, given, player);
-  status = CheckEnd(*options, given);
+  status = CheckWithMode(*options, given);
   if (!status.ok()) return status;
   player->target = options->smtp.empty() ? RunTarget::kMilter : RunTarget::kSmtp;
   player->recorded_pace = given.pace == Pace::kRecorded;
