@@ -33,8 +33,8 @@ constexpr std::size_t kSpliceFromBytes = 64 * engine::kKiB;
 
 // Wall-clock time that never goes back while the program runs.
 std::uint64_t SteadyWallMicroseconds() noexcept {
-  static const engine::Time base = engine::WallNow() - engine::MonotonicNow();
-  return static_cast<std::uint64_t>((base + engine::MonotonicNow()).count()) / 1000;
+  static const engine::Time kBase = engine::WallNow() - engine::MonotonicNow();
+  return static_cast<std::uint64_t>((kBase + engine::MonotonicNow()).count()) / 1000;
 }
 
 std::size_t SpliceFrom(ForwardMode mode) noexcept {
@@ -123,9 +123,7 @@ absl::Status Run::Open() {
   if (config_.milter) options.to[static_cast<std::size_t>(LinkKind::kMilter)] = *config_.milter;
   if (config_.amavisd) options.to[static_cast<std::size_t>(LinkKind::kAmpdp)] = *config_.amavisd;
   options.connections_max = ConnectionsFor(config_.connections);
-  const bool splices =
-      config_.io != engine::IoChoice::kUring && config_.forward != ForwardMode::kCopy;
-  if (splices && pipe_.ok() && copy_.ok()) {
+  if (config_.forward != ForwardMode::kCopy && pipe_.ok() && copy_.ok()) {
     options.pipe = &pipe_;
     options.copy = &copy_;
     options.splice_from_bytes = SpliceFrom(config_.forward);
@@ -233,11 +231,7 @@ absl::StatusOr<std::unique_ptr<RecorderOutput>> OpenTrace(const ProxyConfig& con
 int Forward(const ProxyConfig& config, engine::Log& log, Recorder& recorder) {
   scanner::NoDisk disk;
   const std::uint32_t connections = ConnectionsFor(config.connections);
-  // Not io_uring unasked: with splice(2) into a half-closed Unix socket its POLLOUT was seen
-  // missing.
-  const engine::IoChoice io =
-      config.io == engine::IoChoice::kAuto ? engine::IoChoice::kEpoll : config.io;
-  const engine::LoopChoice choice = engine::ProbeLoop(io);
+  const engine::LoopChoice choice = engine::ProbeLoop(config.io);
   const absl::StatusOr<std::unique_ptr<engine::Loop>> loop = engine::MakeLoop(
       choice.picked, {.disk = &disk, .sockets_max = 2 * connections + kSpareSockets});
   if (!loop.ok()) return Fail(loop.status());

@@ -58,7 +58,7 @@ struct ProxyConfig {
   std::string program = "millrace-record";  // for the meta record: name and version
 
   ForwardMode forward = ForwardMode::kAuto;
-  engine::IoChoice io = engine::IoChoice::kAuto;  // epoll; with kUring nothing is spliced
+  engine::IoChoice io = engine::IoChoice::kAuto;
   // What may wait for the writer. Full: the disk is too slow, and the recording ends.
   std::size_t buffer_bytes = kBufferBytesDefault;
   engine::Time drain = kDrainDefault;
