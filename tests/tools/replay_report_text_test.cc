@@ -72,6 +72,15 @@ TEST(ReportTextTest, TotalsHaveTheDaemonsCost) {
   EXPECT_NE(text.find("late start "), std::string::npos) << "an open loop can be late";
 }
 
+TEST(ReportTextTest, WhatWasDueAndNotBegunIsTold) {
+  const auto recorder = std::make_unique<ResultsRecorder>(RunDescription{}, engine::Time{});
+  recorder->Scheduled(5);
+  recorder->Started(engine::Time{});
+  recorder->Finished({.outcome = milter::Outcome::kAccepted});
+  const std::string text = Totals(recorder->results());
+  EXPECT_NE(text.find("outcomes: accepted=1 not-begun=4\n"), std::string::npos) << text;
+}
+
 TEST(ReportTextTest, AllChangesAreListedWhenAskedFor) {
   const auto recorder = std::make_unique<ResultsRecorder>(RunDescription{}, engine::Time{});
   for (std::uint64_t i = 0; i < kVerdictChangesMax + 1; ++i)
@@ -95,6 +104,15 @@ TEST(ReportTextTest, OneLineCutsAndEscapes) {
   EXPECT_EQ(OneLine("a\tb\nc", 10), "a\\x09b\\nc");
   EXPECT_EQ(OneLine("abcdef", 3), "abc...");
   EXPECT_EQ(OneLine("\x1b[31m", 10), "\\x1b[31m");
+  EXPECT_EQ(OneLine("\x9b"
+                    "31m",
+                    10),
+            "\\x9b31m");
+  EXPECT_EQ(OneLine("\xc2\x9b"
+                    "31m",
+                    10),
+            "\xc2\\x9b31m");
+  EXPECT_EQ(OneLine("\xc3\x9c \xe2\x82\xac", 10), "\xc3\x9c \xe2\x82\xac");
 }
 
 TEST(ReportTextTest, LatenciesHaveTheirUnit) {

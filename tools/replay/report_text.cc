@@ -67,7 +67,10 @@ void AddOutcomes(const RunResults& results, std::string* text) {
     const char* name = OutcomeText(static_cast<milter::Outcome>(i));
     if (results.outcomes[i] > 0) absl::StrAppend(text, " ", name, "=", results.outcomes[i]);
   }
-  const std::pair<const char*, std::uint64_t> others[] = {{"failed", results.failed},
+  // Due, and in no latency: the run ended, or there was no session for them.
+  const std::uint64_t not_begun = results.scheduled - std::min(results.scheduled, results.started);
+  const std::pair<const char*, std::uint64_t> others[] = {{"not-begun", not_begun},
+                                                          {"failed", results.failed},
                                                           {"aborted", results.aborted},
                                                           {"slow", results.slow},
                                                           {"late", results.late_starts},
@@ -177,15 +180,21 @@ bool AllAsExpected(const RunResults& results) {
 
 std::string OneLine(std::string_view text, std::size_t bytes_max) {
   std::string out;
+  unsigned char before = 0;
   for (const char c : text.substr(0, bytes_max)) {
     const auto octet = static_cast<unsigned char>(c);
+    // U+0080 to U+009F are controls too: U+009B begins what ESC [ begins. Alone, the octets of
+    // their range are controls of terminals that have no UTF-8; behind another they are part of a
+    // letter.
+    const bool high_control = octet >= 0x80 && octet < 0xa0 && (before < 0x80 || before == 0xc2);
     if (c == '\n') {
       out += "\\n";
-    } else if (octet < 0x20 || octet == 0x7f) {
+    } else if (octet < 0x20 || octet == 0x7f || high_control) {
       absl::StrAppendFormat(&out, "\\x%02x", octet);
     } else {
       out.push_back(c);
     }
+    before = octet;
   }
   if (text.size() > bytes_max) out += "...";
   return out;
