@@ -210,8 +210,21 @@ TEST_F(FilesTest, ReplacesOnlyWhenTold) {
   ASSERT_TRUE(WriteFile(path_, "one", false).ok());
   EXPECT_TRUE(absl::IsAlreadyExists(WriteFile(path_, "two", false)));
   EXPECT_EQ(*ReadFile(path_, 10), "one");
+  ASSERT_EQ(::chmod(path_.c_str(), 0644), 0);
   ASSERT_TRUE(WriteFile(path_, "2", true).ok());
   EXPECT_EQ(*ReadFile(path_, 10), "2");
+  struct stat found {};
+  ASSERT_EQ(::stat(path_.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0600U) << "a new file, with rights of its own";
+}
+
+TEST_F(FilesTest, ToldBeforeItIsWritten) {
+  EXPECT_TRUE(CheckWritable(path_).ok());
+  EXPECT_TRUE(CheckWritable("-").ok());
+  EXPECT_TRUE(CheckWritable("/dev/null").ok());
+  EXPECT_TRUE(absl::IsNotFound(ReadFile(path_, 10).status())) << "nothing was made";
+  EXPECT_TRUE(absl::IsNotFound(CheckWritable(path_ + "/below")));
+  EXPECT_FALSE(CheckWritable("/").ok());
 }
 
 TEST_F(FilesTest, NamesWhatFails) {

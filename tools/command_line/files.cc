@@ -2,6 +2,7 @@
 #include "tools/command_line/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -53,6 +54,12 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, std::size_t bytes_
 
 absl::StatusOr<OutputFile> OutputFile::Open(const std::string& path, bool replace) {
   if (path == "-") return OutputFile(STDOUT_FILENO, "standard output");
+  // A plain file is replaced, not written into: its rights and its other names are left alone.
+  // Devices, pipes and what a link points to (/dev/stdout) are written to.
+  struct stat there {};
+  if (replace && ::lstat(path.c_str(), &there) == 0 && S_ISREG(there.st_mode) &&
+      ::unlink(path.c_str()) != 0)
+    return Errno(path, "cannot be replaced");
   const int how = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | (replace ? O_TRUNC : O_EXCL);
   const int fd = ::open(path.c_str(), how, kMode);
   if (fd < 0 && errno == EEXIST) {
@@ -98,6 +105,20 @@ absl::Status OutputFile::Close() {
   if (fd != STDOUT_FILENO && fd >= 0 && ::close(fd) != 0 && status_.ok())
     status_ = Errno(path_, "cannot be written");
   return status_;
+}
+
+absl::Status CheckWritable(const std::string& path) {
+  if (path == "-") return absl::OkStatus();
+  struct stat about {};
+  if (::stat(path.c_str(), &about) == 0) {
+    if (S_ISDIR(about.st_mode)) errno = EISDIR;
+    const bool can = !S_ISDIR(about.st_mode) && ::access(path.c_str(), W_OK) == 0;
+    return can ? absl::OkStatus() : Errno(path, "cannot be written");
+  }
+  const std::size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return absl::OkStatus();
+  return Errno(path, "cannot be made");
 }
 
 absl::Status WriteFile(const std::string& path, std::string_view text, bool replace) {

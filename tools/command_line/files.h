@@ -39,6 +39,10 @@ class OutputFile {
   absl::Status status_;
 };
 
+// Whether WriteFile() that replaces could make or open `path` now, for programs that write after
+// long work; changes nothing. The same errors.
+absl::Status CheckWritable(const std::string& path);
+
 // All of `text` to `path`.
 absl::Status WriteFile(const std::string& path, std::string_view text, bool replace);
 

@@ -128,16 +128,26 @@ void Run(engine::Loop& loop,
   }
 }
 
-absl::Status WriteResults(const ReplayOptions& options, const RunResults& results) {
-  const std::string json = JsonReport(results);
-  if (!options.json_file.empty()) {
-    absl::Status status = command_line::WriteFile(options.json_file, json, true);
+// Before the run: after an hour of it is late to learn that a folder is missing.
+absl::Status CheckOutputs(const ReplayOptions& options) {
+  for (const std::string& file : {options.json_file, options.html_file}) {
+    absl::Status status = file.empty() ? absl::OkStatus() : command_line::CheckWritable(file);
     if (!status.ok()) return status;
   }
-  if (options.html_file.empty()) return absl::OkStatus();
+  return absl::OkStatus();
+}
+
+// Each as far as it goes; the first error.
+absl::Status WriteResults(const ReplayOptions& options, const RunResults& results) {
+  const std::string json = JsonReport(results);
+  absl::Status status;
+  if (!options.json_file.empty()) status = command_line::WriteFile(options.json_file, json, true);
+  if (options.html_file.empty()) return status;
   const absl::StatusOr<Report> report = ReadReport(json, options.html_file);
-  if (!report.ok()) return report.status();
-  return command_line::WriteFile(options.html_file, ReportPage({&*report, 1}), true);
+  status.Update(report.ok()
+                    ? command_line::WriteFile(options.html_file, ReportPage({&*report, 1}), true)
+                    : report.status());
+  return status;
 }
 
 void PrintText(const ReplayOptions& options, const RunResults& results) {
@@ -156,8 +166,16 @@ int ExitOf(const ReplayOptions& options, const RunResults& results, const TraceS
         return !played.error.empty() ||
                (played.expected && *played.expected != played.result.outcome);
       });
-  const bool changed = (options.diff || options.expect_same) && results.verdicts_changed > 0;
-  if (results.errors_count > damaged || unexpected || changed) return Code(Exit::kTrouble);
+  // That nothing was compared is not that nothing has changed.
+  const bool asked = options.diff || options.expect_same;
+  const bool changed = asked && (results.verdicts_changed > 0 || !results.compared);
+  if (asked && !results.compared)
+    Fail(absl::NotFoundError("no verdict was compared: nothing that was played to its end has a "
+                             "recorded one"),
+         Exit::kTrouble);
+  const bool given_up = results.in_flight > 0;  // by a second signal
+  if (results.errors_count > damaged || given_up || unexpected || changed)
+    return Code(Exit::kTrouble);
   if (damaged > 0 || (trace != nullptr && !trace->ending().ok())) return kExitDamaged;
   return Code(Exit::kOk);
 }
@@ -185,6 +203,8 @@ int RunReplay(const ReplayOptions& given, const char* version) {
   absl::StatusOr<PlayerConfig> config = CompletedConfig(options);
   if (!config.ok()) return command_line::FailUsage(kProgramName, config.status());
   options.player = *std::move(config);
+  const absl::Status writable = CheckOutputs(options);
+  if (!writable.ok()) return Fail(writable, Exit::kOutput);
   absl::StatusOr<OpenedSource> opened = OpenSource(options);
   if (!opened.ok()) {
     return absl::IsInvalidArgument(opened.status()) && !options.trace.empty()
