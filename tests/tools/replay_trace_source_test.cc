@@ -243,6 +243,9 @@ TEST_F(TraceSourceTest, ADamagedRecordCostsItsMessage) {
       ++lost;
       EXPECT_EQ(results.errors.begin()->first, "trace: damaged record");
     }
+    PlayerWorld once;
+    const std::unique_ptr<TraceSource> apart = Open({.messages_per_session = 1});
+    EXPECT_EQ(once.Play({.mode = RunMode::kOnce}, apart.get()).errors_count, results.errors_count);
   }
   EXPECT_GT(lost, 0U);
 }

@@ -224,6 +224,7 @@ void Player::Session::ReportEnd(const std::string& error) {
   if (error.empty() && cut_short) recorder.Failed(kCutShort);
   if (error.empty() && connected_) recorder.SessionFinished();
   if (player_.config_.mode != RunMode::kOnce || plan_.messages.empty()) return;
+  if (plan_.messages.front().loaded == nullptr) return;  // its session's record is damaged
   const LoadedMessage& loaded = *plan_.messages.front().loaded;
   PlayedTransaction played{.name = loaded.name, .expected = loaded.expected, .error = error};
   if (conversation_ != nullptr && !conversation_->results().empty())
