@@ -47,7 +47,10 @@ absl::Status CheckShapes(const Given& given, const PlayerConfig& player) {
         absl::StrCat(absl::StrJoin(shapes, " and "), " exclude each other"));
   if (given.rate && given.ramp) return Excluding("--rate", "--ramp");
   if (given.once && player.messages > 0) return Excluding("--once", "--messages");
-  const ArrivalShape& shape = player.arrivals;
+  return absl::OkStatus();
+}
+
+absl::Status CheckRates(const Given& given, const ArrivalShape& shape) {
   const bool never = !given.burst && shape.rate == 0 && shape.rate_to == 0;
   if ((given.rate || given.ramp) && never)
     return absl::InvalidArgumentError("a rate of 0 plays nothing: give a higher one, or --burst");
@@ -74,6 +77,7 @@ absl::Status CheckResults(const ReplayOptions& options, const Given& given) {
 absl::Status CheckBeforeMode(const ReplayOptions& options, const Given& given) {
   absl::Status status = CheckWhat(options, given);
   status.Update(CheckShapes(given, options.player));
+  status.Update(CheckRates(given, options.player.arrivals));
   status.Update(CheckResults(options, given));
   return status;
 }
