@@ -65,14 +65,14 @@ class KeptOutput final : public RecorderOutput {
       : written_(written), barrier_(barrier), left_(fails_after) {}
 
   absl::Status Write(trace::TransactionRecord& record, std::string_view body) override {
-    if (const absl::Status status = Take(); !status.ok()) return status;
+    if (absl::Status status = Take(); !status.ok()) return status;
     record.body.bytes = body.size();
     written_.transactions.push_back(record);
     written_.bodies.emplace_back(body);
     return absl::OkStatus();
   }
   absl::Status Write(trace::ScanRecord& record, std::string_view message) override {
-    if (const absl::Status status = Take(); !status.ok()) return status;
+    if (absl::Status status = Take(); !status.ok()) return status;
     written_.scans.push_back(record);
     written_.messages.emplace_back(message);
     return absl::OkStatus();
@@ -103,7 +103,7 @@ class KeptOutput final : public RecorderOutput {
   }
   template <typename Record>
   absl::Status Keep(const Record& record, std::vector<Record>* to) {
-    const absl::Status status = Take();
+    absl::Status status = Take();
     if (status.ok()) to->push_back(record);
     return status;
   }

@@ -35,8 +35,9 @@ absl::Status ParseAddresses(const std::vector<std::string>& texts,
 absl::Status ParsePeer(const std::string& text, std::optional<engine::Address>* to) {
   if (text.empty()) return absl::OkStatus();
   absl::StatusOr<engine::Address> address = engine::ParseAddress(text);
-  if (address.ok()) *to = *std::move(address);
-  return address.status();
+  if (!address.ok()) return address.status();
+  *to = *std::move(address);
+  return absl::OkStatus();
 }
 
 int Record(const record::RecordOptions& options, record::RecordFilter* filter) {

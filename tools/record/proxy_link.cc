@@ -141,6 +141,15 @@ void ProxyLink::TakeOut(engine::Pipe& pipe, std::size_t at) noexcept {
   }
 }
 
+// Sends up to `sendable` octets out of world_.pipe and tells how many went.
+std::size_t ProxyLink::SendPipe(Side& to, std::size_t sendable) noexcept {
+  if (sendable == 0 || to.broken) return 0;
+  const engine::IoResult result = world_.loop->SendFrom(to.id, *world_.pipe, sendable);
+  if (result.ok()) return static_cast<std::size_t>(result.value);
+  if (result.error != EAGAIN) to.broken = true;
+  return 0;
+}
+
 // The octets' places in world_.room are those in the piece: what could not be sent is read to its
 // place, the copy to the beginning.
 engine::Drained ProxyLink::Splice(Side& from, engine::DirectSocket& socket) noexcept {
@@ -156,12 +165,7 @@ engine::Drained ProxyLink::Splice(Side& from, engine::DirectSocket& socket) noex
     const engine::IoResult copied = world_.pipe->TeeTo(*world_.copy, bytes);
     sendable = copied.ok() ? static_cast<std::size_t>(copied.value) : 0;
   }
-  std::size_t sent = 0;
-  if (sendable > 0 && !to.broken) {
-    const engine::IoResult result = world_.loop->SendFrom(to.id, *world_.pipe, sendable);
-    if (result.ok()) sent = static_cast<std::size_t>(result.value);
-    if (!result.ok() && result.error != EAGAIN) to.broken = true;
-  }
+  const std::size_t sent = SendPipe(to, sendable);
   if (world_.pipe->bytes() > 0) {
     TakeOut(*world_.pipe, sent);
     const iovec rest{world_.room.data() + sent, bytes - sent};

@@ -106,6 +106,7 @@ class ProxyLink {
   void Keep(Side& from, Side& to, engine::Gather parts, std::size_t sent) noexcept;
   void Forward(Side& from) noexcept;
   engine::Drained Splice(Side& from, engine::DirectSocket& socket) noexcept;
+  std::size_t SendPipe(Side& to, std::size_t sendable) noexcept;
   void TakeOut(engine::Pipe& pipe, std::size_t at) noexcept;
   void Flush(Side& side) noexcept;
   void Flushed(Side& side) noexcept;

@@ -57,7 +57,7 @@ absl::Status Recorder::Start() {
                            Rfc3339Now(),
                            "\"}");
   if (options_.filter != nullptr) options_.filter->Rewrite(meta);
-  if (const absl::Status status = output_->Write(meta); !status.ok()) return status;
+  if (absl::Status status = output_->Write(meta); !status.ok()) return status;
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }
