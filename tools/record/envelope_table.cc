@@ -72,6 +72,30 @@ absl::Status AddRecipient(const std::string& value, TableRow* row) {
   return absl::OkStatus();
 }
 
+// What is not a row's key. Columns of other names are passed over.
+absl::Status SetColumn(const std::string& column,
+                       const std::vector<std::string>& values,
+                       TableRow* row) {
+  const std::string value = values.empty() ? "" : values.front();
+  absl::Status status;
+  if (column == "sender") {
+    status = SetSender(value, row);
+  } else if (column == "recipients") {
+    for (const std::string& each : values)
+      status.Update(AddRecipient(each, row));
+  } else if (column == "client_address") {
+    row->client_address = value;
+  } else if (column == "client_name") {
+    row->client_name = value;
+  } else if (column == "helo") {
+    row->helo = value;
+  } else if (column == "time" && !value.empty()) {
+    row->time_us = ReadRfc3339(value);
+    if (!row->time_us) status = absl::InvalidArgumentError("time is not RFC 3339");
+  }
+  return status;
+}
+
 }  // namespace
 
 absl::StatusOr<EnvelopeTable> EnvelopeTable::Parse(std::string_view text) {
@@ -121,6 +145,7 @@ absl::Status EnvelopeTable::ParseJsonLines(std::string_view text) {
     std::vector<std::pair<std::string, std::vector<std::string>>> members;
     absl::Status status = ReadJsonRow(line, &members);
     std::vector<Cell> row;
+    row.reserve(members.size());
     for (auto& [name, values] : members)
       row.push_back({.column = name, .values = std::move(values)});
     if (status.ok()) status = Add(row);
@@ -136,27 +161,14 @@ absl::Status EnvelopeTable::Add(const std::vector<Cell>& cells) {
   std::string message_id;
   for (const Cell& cell : cells) {
     const std::string value = cell.values.empty() ? "" : cell.values.front();
-    absl::Status status;
     if (cell.column == "file") {
       file = value;
     } else if (cell.column == "message_id") {
       message_id = value;
-    } else if (cell.column == "sender") {
-      status = SetSender(value, &row);
-    } else if (cell.column == "recipients") {
-      for (const std::string& each : cell.values)
-        status.Update(AddRecipient(each, &row));
-    } else if (cell.column == "client_address") {
-      row.client_address = value;
-    } else if (cell.column == "client_name") {
-      row.client_name = value;
-    } else if (cell.column == "helo") {
-      row.helo = value;
-    } else if (cell.column == "time" && !value.empty()) {
-      row.time_us = ReadRfc3339(value);
-      if (!row.time_us) status = absl::InvalidArgumentError("time is not RFC 3339");
+    } else {
+      absl::Status status = SetColumn(cell.column, cell.values, &row);
+      if (!status.ok()) return status;
     }
-    if (!status.ok()) return status;
   }
   if (file.empty() && message_id.empty())
     return absl::InvalidArgumentError("neither file nor message_id");
