@@ -79,13 +79,13 @@ void Check(std::string_view before, const std::string& after) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const Anonymiser anonymiser("fuzz");
+  static const Anonymiser kAnonymiser("fuzz");
   if (size < 2) return 0;
   const auto what = static_cast<char>(data[0]);
   if (IsReplacedBody(what, data[1])) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 2, size - 2);
-  const std::string after = Anonymised(anonymiser, what, data[1], text);
-  ENGINE_CHECK(after == Anonymised(anonymiser, what, data[1], text));
+  const std::string after = Anonymised(kAnonymiser, what, data[1], text);
+  ENGINE_CHECK(after == Anonymised(kAnonymiser, what, data[1], text));
   Check(text, after);
   return 0;
 }
