@@ -15,9 +15,9 @@
 // mode that it asked for. Two processes that find the same stale socket at once are kept apart by
 // the caller (pid file): here, the look is repeated on device and inode before the removal.
 //
-// A process that was killed holds its address a little longer than it lives: an io_uring keeps every
-// socket that it polls until the kernel's work queue has taken the ring apart, after wait(2) has
-// told of the death. Hence release_ms, for Unix sockets and for TCP.
+// A process that was killed holds its address a little longer than it lives: an io_uring keeps
+// every socket that it polls until the kernel's work queue has taken the ring apart, after wait(2)
+// has told of the death. Hence release_ms, for Unix sockets and for TCP.
 //
 // TCP: SO_REUSEADDR, TCP_NODELAY (inherited by what is accepted); inet6 also IPV6_V6ONLY, so that
 // inet and inet6 on one port stand side by side.

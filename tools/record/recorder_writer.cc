@@ -79,7 +79,8 @@ void Recorder::Run() noexcept {
   RecorderEnd expected = RecorderEnd::kRecording;
   end_.compare_exchange_strong(expected, RecorderEnd::kStopped, std::memory_order_acq_rel);
   if (!failed()) WriteEnd();
-  if (!failed() && end() != RecorderEnd::kStopped) LogEnd("the buffer was full: disk or processor too slow");
+  if (!failed() && end() != RecorderEnd::kStopped)
+    LogEnd("the buffer was full: disk or processor too slow");
   observers_.clear();
 }
 
