@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 const std::vector<MadeSession>& SomeSessions() {
-  static const std::vector<MadeSession> sessions = {
+  static const std::vector<MadeSession> kSessions = {
       {.at = seconds(0),
        .messages = {{.at = seconds(0), .queue_id = "4AA1"},
                     {.at = seconds(7), .queue_id = "4AA2"}}},
@@ -27,7 +27,7 @@ const std::vector<MadeSession>& SomeSessions() {
        .messages = {{.at = seconds(2), .recipient = "<tempfail@x>", .queue_id = "4AA1"}},
        .kind = milter::MtaKind::kSendmail},
   };
-  return sessions;
+  return kSessions;
 }
 
 class TraceSourceTest : public testing::Test {
