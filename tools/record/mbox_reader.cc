@@ -7,9 +7,8 @@ namespace record {
 namespace {
 
 constexpr std::string_view kFrom = "From ";
+// A longer line is none, whether its end has come or not: pieces must not decide.
 constexpr std::size_t kFromLineBytesMax = 1000;
-// A From line that is longer, and has no end yet, is none.
-constexpr std::size_t kEndlessFromLineBytes = std::size_t{1} << 20;
 
 std::string_view WithoutEnd(std::string_view line) {
   if (line.ends_with('\n')) line.remove_suffix(1);
@@ -46,10 +45,11 @@ MboxResult MboxReader::Next(MboxMessage* message) {
 // A line without end may be as long as a message; what is more goes nowhere.
 void MboxReader::PassOverEndlessLine() {
   const std::size_t bytes = input_.size() - at_;
+  // A CR at its end would not count.
+  const bool may_be_from = bytes <= kFromLineBytesMax + 1;
   if (!in_message_) {
-    const bool from = std::string_view(input_).substr(at_).starts_with(kFrom);
-    not_mbox_ = bytes > (from ? kEndlessFromLineBytes : kFromLineBytesMax);
-  } else if (bytes > bytes_max_) {
+    not_mbox_ = !may_be_from;
+  } else if (bytes > bytes_max_ && !may_be_from) {
     too_large_ = true;
     text_.clear();
     blank_.clear();
@@ -60,8 +60,8 @@ void MboxReader::PassOverEndlessLine() {
 bool MboxReader::TakeLine(std::string_view line) {
   const std::string_view text = WithoutEnd(line);
   const bool between = !in_message_ || !blank_.empty() || (text_.empty() && !too_large_);
-  if (between && text.starts_with(kFrom)) {
-    next_from_line_ = text.substr(0, kFromLineBytesMax);
+  if (between && text.starts_with(kFrom) && text.size() <= kFromLineBytesMax) {
+    next_from_line_ = text;
     if (in_message_) return true;
     from_line_ = std::exchange(next_from_line_, {});
     in_message_ = true;

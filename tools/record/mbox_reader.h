@@ -12,8 +12,8 @@
 // Content-Length is not believed: a wrong one would swallow messages. Source: the variants as
 // described by their users; RFC 4155 for the From line.
 // Sans-IO: octets in, cut anywhere; LF and CR LF both end a line, NULs and 8-bit octets are text.
-// Limits: `bytes_max` octets a message; a longer one is passed over (kTooLarge). A first line of
-// more than 1 MiB is no From line (kNotMbox).
+// Limits: `bytes_max` octets a message; a longer one is passed over (kTooLarge). A line of
+// more than 1,000 octets is no From line.
 #ifndef MILLRACE_TOOLS_RECORD_MBOX_READER_H_
 #define MILLRACE_TOOLS_RECORD_MBOX_READER_H_
 
