@@ -20,10 +20,9 @@ namespace {
 constexpr std::size_t kDepthRoom = 64;
 constexpr std::size_t kEntriesBytes = 4096;
 
-// Calls visit(name) for each entry but "." and ".." until it answers false. An errno or 0.
+// Calls visit(entry) for each further entry but "." and ".." until it answers false. An errno or 0.
 template <typename Visit>
 int ForEachEntry(int directory, Visit&& visit) noexcept {
-  if (::lseek(directory, 0, SEEK_SET) != 0) return errno;
   // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the kernel fills it
   alignas(dirent64) std::array<char, kEntriesBytes> entries;
   for (;;) {
@@ -34,7 +33,7 @@ int ForEachEntry(int directory, Visit&& visit) noexcept {
       const auto* entry = reinterpret_cast<const dirent64*>(entries.data() + at);
       at += entry->d_reclen;
       const std::string_view name = entry->d_name;
-      if (name != "." && name != ".." && !visit(entry->d_name)) return 0;
+      if (name != "." && name != ".." && !visit(*entry)) return 0;
     }
   }
 }
@@ -69,9 +68,10 @@ class Removal {
   int EmptyOne() noexcept {
     descended_ = false;
     int error = 0;
-    const int read_error = ForEachEntry(stack_[depth_], [&](const char* name) {
-      if (depth_ == 0 && keep_ == name) return true;
-      error = RemoveOne(name);
+    if (::lseek(stack_[depth_], 0, SEEK_SET) != 0) return errno;
+    const int read_error = ForEachEntry(stack_[depth_], [&](const dirent64& entry) {
+      if (depth_ == 0 && keep_ == entry.d_name) return true;
+      error = RemoveOne(entry.d_name);
       return error == 0 && !descended_;
     });
     return error != 0 ? error : read_error;
@@ -121,9 +121,10 @@ int RemoveContents(int directory, std::string_view keep, RemovalLimits limits) n
 
 DirectoryLook LookInto(int directory, std::string_view name) noexcept {
   DirectoryLook look;
-  look.error = ForEachEntry(directory, [&](const char* entry) {
-    if (name == entry) {
+  look.error = ForEachEntry(directory, [&](const dirent64& entry) {
+    if (name == entry.d_name) {
       look.name_there = true;
+      look.inode = entry.d_ino;
     } else {
       look.others = true;
     }

@@ -1,4 +1,4 @@
-// Empties a directory tree by descriptors; the walk behind PosixDisk::EmptyDir.
+// Empties a directory tree by descriptors; the walk behind PosixDisk::CleanSlot and RemoveSlot.
 //
 // Iterative: a stack of open directories. A directory that cannot be removed as it is (not empty)
 // is opened and emptied first; its parent is then read again from its start, so no names are kept.
@@ -21,10 +21,11 @@ struct RemovalLimits {
 // device.
 int RemoveContents(int directory, std::string_view keep, RemovalLimits limits) noexcept;
 
-// What is in a directory: an entry called `name`, others, both. Reads no further than the first
-// other one.
+// What is in a directory from where it is read next (its start, when just opened): an entry called
+// `name`, others, both. Reads no further than the first other one.
 struct DirectoryLook {
   int error = 0;
+  std::uint64_t inode = 0;  // of the entry called `name`, as the directory says (d_ino)
   bool name_there = false;
   bool others = false;
 };

@@ -45,14 +45,14 @@ class Disk {
                               std::uint64_t at,
                               std::size_t bytes) noexcept = 0;
   virtual IoResult Truncate(int file, std::uint64_t bytes) noexcept = 0;
-  // The look before reuse. ok: the slot's directory holds nothing but the very inode that `file`
-  // is, by its name: a plain file, one link, our owner and mode, and nobody else has it open (a
-  // write lease was granted and dropped). EBUSY: someone has it open; EMLINK: another link;
-  // ENOTEMPTY, ESTALE (another inode), EPERM (owner, mode); ENOTSUP: leases do not work here.
-  virtual IoResult SoleUser(std::string_view slot, int file) noexcept = 0;
-  // Removes whatever else is in the slot's directory, to any depth: openat/unlinkat, no following
-  // of links, no other device.
-  virtual IoResult EmptyDir(std::string_view slot) noexcept = 0;
+  // The look before reuse. Removes whatever else is in the slot's directory, to any depth (no link
+  // is followed, no other device entered), then proves: the directory is by its name one of our
+  // owner and mode; it holds nothing but the very inode that `file` is, by its name; that has one
+  // link and our owner and mode, and nobody else has it open (a write lease was granted and
+  // dropped). EBUSY: someone has it open; EMLINK: another link; ENOTEMPTY; ESTALE: another inode by
+  // that name, or none, or no such directory; EPERM: owner, mode; ENOTSUP: leases do not work here.
+  // A removal that fails answers its errno (ELOOP, E2BIG, EXDEV: see posix_disk.h).
+  virtual IoResult CleanSlot(std::string_view slot, int file) noexcept = 0;
   // Closes `file` and removes the slot with all that is in it. An error leaves the directory (to be
   // tried again with file -1).
   virtual IoResult RemoveSlot(std::string_view slot, int file) noexcept = 0;

@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<PosixDisk>> PosixDisk::Open(const DiskOptions& op
 }
 
 PosixDisk::PosixDisk(const DiskOptions& options, int root) noexcept
-    : options_(options), root_(root) {}
+    : options_(options), root_(root), owner_(::geteuid()) {}
 
 PosixDisk::~PosixDisk() {
   ::close(root_);
@@ -164,33 +164,36 @@ IoResult PosixDisk::Truncate(int file, std::uint64_t bytes) noexcept {
   return Answer(::ftruncate(file, static_cast<off_t>(bytes)));
 }
 
-// 0: the directory holds `file` alone, as we made it.
-int PosixDisk::Look(int directory, int file) const noexcept {
+// 0: the directory, emptied of all else, holds `file` alone, as we made it.
+int PosixDisk::EmptyAndLook(int directory, int file) const noexcept {
   struct stat folder {};
+  struct stat held {};
   if (::fstat(directory, &folder) != 0) return errno;
-  const DirectoryLook look = LookInto(directory, kSlotFileName);
-  if (look.error != 0) return look.error;
-  if (look.others) return ENOTEMPTY;
-  struct stat ours {};
-  struct stat named {};
-  if (::fstat(file, &ours) != 0) return errno;
-  if (!look.name_there || ::fstatat(directory, kFileName, &named, AT_SYMLINK_NOFOLLOW) != 0)
-    return ESTALE;
-  if (named.st_dev != ours.st_dev || named.st_ino != ours.st_ino || !S_ISREG(named.st_mode))
-    return ESTALE;
-  if (named.st_nlink != 1) return EMLINK;
-  const uid_t owner = ::geteuid();
-  const bool as_made = folder.st_uid == owner && named.st_uid == owner &&
+  DirectoryLook look;
+  for (bool emptied = false;; emptied = true) {
+    if (::fstat(file, &held) != 0) return errno;
+    if (folder.st_dev != held.st_dev) return ESTALE;  // not ours: nothing is removed there
+    look = LookInto(directory, kSlotFileName);
+    if (look.error != 0) return look.error;
+    if (!look.others) break;
+    if (emptied) return ENOTEMPTY;
+    const int error = RemoveContents(directory, kSlotFileName, kRemovalLimits);
+    if (error != 0) return error;
+    if (::lseek(directory, 0, SEEK_SET) != 0) return errno;
+  }
+  if (!look.name_there || look.inode != held.st_ino) return ESTALE;
+  if (held.st_nlink != 1) return EMLINK;
+  const bool as_made = S_ISREG(held.st_mode) && folder.st_uid == owner_ && held.st_uid == owner_ &&
                        (folder.st_mode & 07777) == options_.directory_mode &&
-                       (named.st_mode & 07777) == options_.file_mode;
+                       (held.st_mode & 07777) == options_.file_mode;
   return as_made ? 0 : EPERM;
 }
 
-IoResult PosixDisk::SoleUser(std::string_view slot, int file) noexcept {
+IoResult PosixDisk::CleanSlot(std::string_view slot, int file) noexcept {
   const Timed timed(*this);
   const int directory = OpenSlot(slot);
   if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
-  const int seen = Look(directory, file);
+  const int seen = EmptyAndLook(directory, file);
   ::close(directory);
   if (seen != 0) return AnswerError(seen);
   if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
@@ -198,15 +201,6 @@ IoResult PosixDisk::SoleUser(std::string_view slot, int file) noexcept {
     return AnswerError(errno == EAGAIN ? EBUSY : ENOTSUP);
   }
   return Answer(::fcntl(file, F_SETLEASE, F_UNLCK));
-}
-
-IoResult PosixDisk::EmptyDir(std::string_view slot) noexcept {
-  const Timed timed(*this);
-  const int directory = OpenSlot(slot);
-  if (directory < 0) return AnswerError(errno);
-  const int error = RemoveContents(directory, kSlotFileName, kRemovalLimits);
-  ::close(directory);
-  return AnswerError(error);
 }
 
 IoResult PosixDisk::RemoveSlot(std::string_view slot, int file) noexcept {

@@ -5,15 +5,24 @@
 // Modes are set with fchmod(2) after creation, so that the umask does not count. Names are our own
 // (letters, digits, '.', '_', '-', at most kNameMaxBytes); anything else is a bug of ours.
 //
-// EmptyDir goes down by openat(O_NOFOLLOW|O_DIRECTORY): symbolic links are removed, never followed;
-// a directory on another device stops it (EXDEV). Limits: kDepthMax levels (ELOOP) and kRemovalsMax
+// Removals go down by openat(O_NOFOLLOW|O_DIRECTORY): symbolic links are removed, never followed; a
+// directory on another device stops them (EXDEV). Limits: kDepthMax levels (ELOOP) and kRemovalsMax
 // entries (E2BIG) per call; the slot is then retired and tried again.
 //
-// The look before reuse rests on fcntl(2) F_SETLEASE: a write lease is granted only where ours is
-// the one open file of that inode (also when we hold it read-write ourselves). Someone who opens it
-// while we hold the lease makes the kernel send SIGIO: the process ignores it (signals.h).
+// The look before reuse (CleanSlot), eight system calls where nothing is to be removed:
 //
-// Sources: fcntl(2) "Leases"; Linux fs/locks.c check_conflicting_open(); unlinkat(2).
+//   openat(slot)      the directory by its name, no link; fstat: its owner, mode and device
+//   fstat(file)       the held file: that device, one link, our owner and mode
+//   getdents64 x 2    until the end: "email.txt" alone, with the held file's inode (d_ino)
+//   close, fcntl x 2  a write lease on the file, granted and dropped
+//
+// d_ino is the inode of a plain file on tmpfs, ext4, xfs and btrfs, and slots are reused on no
+// other file system (spool_dir.h). After a removal file and directory are looked at again from the
+// start. A write lease is granted only where ours is the one open file of that inode (also when we
+// hold it read-write ourselves). Someone who opens it while we hold the lease makes the kernel send
+// SIGIO: the process ignores it (signals.h). What the look does not see, and why: docs/adr/018.
+//
+// Sources: fcntl(2) "Leases"; Linux fs/locks.c check_conflicting_open(); getdents(2), unlinkat(2).
 // It knows no asynchronous calls: those are the loop's (FileOp).
 #ifndef MILLRACE_ENGINE_IO_POSIX_DISK_H_
 #define MILLRACE_ENGINE_IO_POSIX_DISK_H_
@@ -44,7 +53,8 @@ class PosixDisk final : public Disk {
   static constexpr std::size_t kDepthMax = 32;
   static constexpr std::uint32_t kRemovalsMax = 100'000;
 
-  // kNotFound, kPermissionDenied …: the root cannot be opened as a directory.
+  // After the process has become who it stays. kNotFound, kPermissionDenied …: the root cannot be
+  // opened as a directory.
   static absl::StatusOr<std::unique_ptr<PosixDisk>> Open(const DiskOptions& options);
   virtual ~PosixDisk();
   PosixDisk(const PosixDisk&) = delete;
@@ -54,8 +64,7 @@ class PosixDisk final : public Disk {
   IoResult WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept override;
   IoResult SpliceFrom(Pipe& pipe, int file, std::uint64_t at, std::size_t bytes) noexcept override;
   IoResult Truncate(int file, std::uint64_t bytes) noexcept override;
-  IoResult SoleUser(std::string_view slot, int file) noexcept override;
-  IoResult EmptyDir(std::string_view slot) noexcept override;
+  IoResult CleanSlot(std::string_view slot, int file) noexcept override;
   IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
   IoResult CloseFile(int file, bool sync) noexcept override;
   IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;
@@ -70,10 +79,11 @@ class PosixDisk final : public Disk {
 
   PosixDisk(const DiskOptions& options, int root) noexcept;
   int OpenSlot(std::string_view name) const noexcept;
-  int Look(int directory, int file) const noexcept;
+  int EmptyAndLook(int directory, int file) const noexcept;
 
   DiskOptions options_;
   int root_;
+  uid_t owner_;  // whom slots and files belong to: the effective user at Open()
   Time blocked_{};
   std::atomic<std::int64_t> in_call_since_{0};
 };

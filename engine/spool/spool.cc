@@ -172,16 +172,10 @@ void Spool::EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
 }
 
 bool Spool::LooksClean(SpoolSlot& slot) noexcept {
-  const IoResult emptied = Uninterrupted([&]() noexcept { return disk_->EmptyDir(slot.name()); });
-  if (!emptied.ok()) {
-    last_error_ = emptied.error;
-    ++counters_.retired_not_emptied;
-    return false;
-  }
-  const IoResult sole =
-      Uninterrupted([&]() noexcept { return disk_->SoleUser(slot.name(), slot.file_); });
-  if (!sole.ok()) CountUnclean(sole.error);
-  return sole.ok();
+  const IoResult clean =
+      Uninterrupted([&]() noexcept { return disk_->CleanSlot(slot.name(), slot.file_); });
+  if (!clean.ok()) CountUnclean(clean.error);
+  return clean.ok();
 }
 
 void Spool::CountUnclean(int error) noexcept {
@@ -190,7 +184,8 @@ void Spool::CountUnclean(int error) noexcept {
     ++counters_.retired_open;
   } else if (error == EMLINK) {
     ++counters_.retired_linked;
-  } else if (error == ENOTEMPTY) {
+  } else if (error == ENOTEMPTY || error == ELOOP || error == E2BIG || error == EXDEV ||
+             error == EACCES) {
     ++counters_.retired_not_emptied;
   } else if (error == ESTALE || error == EPERM || error == ENOENT) {
     ++counters_.retired_foreign;

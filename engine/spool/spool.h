@@ -85,7 +85,7 @@ struct SpoolCounters {
   std::array<std::uint64_t, kSpoolRefusalCount> refused{};  // by SpoolRefusal
   // Slots retired at GiveBack, by reason:
   std::uint64_t retired_doubt = 0;
-  std::uint64_t retired_not_emptied = 0;  // EmptyDir failed, or something came back
+  std::uint64_t retired_not_emptied = 0;  // what the reader left could not be removed, or came back
   std::uint64_t retired_open = 0;         // somebody has the file open
   std::uint64_t retired_linked = 0;       // another hard link
   std::uint64_t retired_foreign = 0;      // another inode by that name, owner or mode changed

@@ -138,18 +138,21 @@ TEST_F(SpoolTest, RetiresWhenOwnerOrModeChanged) {
 
 TEST_F(SpoolTest, RetiresWhenTheDirectoryCannotBeEmptied) {
   Open();
-  SpoolSlot& slot = Message("one");
-  disk_.FailNext(DiskCall::kEmptyDir, EACCES);
-  spool().GiveBack(slot, SpoolFate::kVerdict, now_);
-  EXPECT_EQ(spool().counters().retired_not_emptied, 1U);
-  EXPECT_EQ(disk_.calls(DiskCall::kSoleUser), 0U);
+  for (const int error : {EACCES, ELOOP, E2BIG, EXDEV}) {
+    SpoolSlot& slot = Message("one");
+    disk_.FailNext(DiskCall::kCleanSlot, error);
+    spool().GiveBack(slot, SpoolFate::kVerdict, now_);
+    EXPECT_EQ(spool().last_error(), error);
+  }
+  EXPECT_EQ(spool().counters().retired_not_emptied, 4U);
+  EXPECT_EQ(spool().free_slots(), 0U);
 }
 
 TEST_F(SpoolTest, RetiresOnEveryErrorOfTheLook) {
   Open();
   for (const int error : {EBUSY, EMLINK, ENOTEMPTY, ESTALE, EPERM, ENOENT, EIO, EBADF}) {
     SpoolSlot& slot = Message("one");
-    disk_.FailNext(DiskCall::kSoleUser, error);
+    disk_.FailNext(DiskCall::kCleanSlot, error);
     spool().GiveBack(slot, SpoolFate::kVerdict, now_);
     EXPECT_EQ(spool().free_slots(), 0U) << error;
     EXPECT_TRUE(Slots().empty()) << error;
@@ -166,8 +169,7 @@ TEST_F(SpoolTest, RetiresOnEveryErrorOfTheLook) {
 TEST_F(SpoolTest, LooksAgainWhenInterrupted) {
   Open();
   SpoolSlot& slot = Message("one");
-  disk_.FailNext(DiskCall::kEmptyDir, EINTR, 2);
-  disk_.FailNext(DiskCall::kSoleUser, EINTR, 2);
+  disk_.FailNext(DiskCall::kCleanSlot, EINTR, 2);
   spool().GiveBack(slot, SpoolFate::kVerdict, now_);
   EXPECT_EQ(spool().free_slots(), 1U);
 }
@@ -177,7 +179,7 @@ TEST_F(SpoolTest, EndsReuseForGoodWhenLeasesDoNotWork) {
   SpoolSlot& one = Message("one");
   SpoolSlot& two = Message("two");
   spool().GiveBack(one, SpoolFate::kVerdict, now_);
-  disk_.FailNext(DiskCall::kSoleUser, ENOTSUP);
+  disk_.FailNext(DiskCall::kCleanSlot, ENOTSUP);
   spool().GiveBack(two, SpoolFate::kVerdict, now_);
   EXPECT_FALSE(spool().reuse());
   EXPECT_EQ(reuse_ended_, std::vector<int>{ENOTSUP});
@@ -202,7 +204,7 @@ TEST_F(SpoolTest, MakesEachMessageANewSlotWithReuseOff) {
   EXPECT_EQ(two.name(), "s00001");
   spool().GiveBack(two, SpoolFate::kUnread, now_);
   EXPECT_EQ(spool().counters().removed_reuse_off, 2U);
-  EXPECT_EQ(disk_.calls(DiskCall::kSoleUser), 0U);
+  EXPECT_EQ(disk_.calls(DiskCall::kCleanSlot), 0U);
 }
 
 TEST_F(SpoolTest, AnswersTheErrorOfSealing) {

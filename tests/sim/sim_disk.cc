@@ -141,31 +141,22 @@ IoResult SimDisk::Truncate(int file, std::uint64_t bytes) noexcept {
   return {};
 }
 
-IoResult SimDisk::SoleUser(std::string_view slot, int file) noexcept {
+IoResult SimDisk::CleanSlot(std::string_view slot, int file) noexcept {
   SimFile* opened = Opened(file, "look");
-  if (const int error = Begin(DiskCall::kSoleUser); error != 0) return {0, error};
+  if (const int error = Begin(DiskCall::kCleanSlot); error != 0) return {0, error};
   if (opened == nullptr) return {0, EBADF};
-  const std::string path = PathOf(slot);
-  if (world_->files().List(path).size() > 1) return {0, ENOTEMPTY};
-  if (world_->files().Find(path + "/" + std::string(kSlotFileName)).get() != opened)
-    return {0, ESTALE};
-  if (opened->links != 1) return {0, EMLINK};
-  if (!opened->ours) return {0, EPERM};
-  return {0, opened->held > 0 ? EBUSY : 0};
-}
-
-IoResult SimDisk::EmptyDir(std::string_view slot) noexcept {
-  if (const int error = Begin(DiskCall::kEmptyDir); error != 0) return {0, error};
   SimFiles& files = world_->files();
   const std::string path = PathOf(slot);
-  if (!files.Exists(path)) return {0, ENOENT};
   for (const std::string& name : files.List(path)) {
     if (name == kSlotFileName) continue;
     std::string entry = path;
     entry.append("/").append(name);
     if (!files.Remove(entry)) files.RemoveTree(entry);
   }
-  return {};
+  if (files.Find(path + "/" + std::string(kSlotFileName)).get() != opened) return {0, ESTALE};
+  if (opened->links != 1) return {0, EMLINK};
+  if (!opened->ours) return {0, EPERM};
+  return {0, opened->held > 0 ? EBUSY : 0};
 }
 
 IoResult SimDisk::RemoveSlot(std::string_view slot, int file) noexcept {

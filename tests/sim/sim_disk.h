@@ -47,13 +47,12 @@ enum class DiskCall : std::uint8_t {
   kWriteV,
   kSpliceFrom,
   kTruncate,
-  kSoleUser,
-  kEmptyDir,
+  kCleanSlot,
   kRemoveSlot,
   kCloseFile,
   kFreeSpace,
 };
-inline constexpr std::size_t kDiskCallCount = 9;
+inline constexpr std::size_t kDiskCallCount = 8;
 
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, and never deleted by its base
 class SimDisk final : public engine::Disk {
@@ -83,8 +82,7 @@ class SimDisk final : public engine::Disk {
                       std::uint64_t at,
                       std::size_t bytes) noexcept override;
   IoResult Truncate(int file, std::uint64_t bytes) noexcept override;
-  IoResult SoleUser(std::string_view slot, int file) noexcept override;
-  IoResult EmptyDir(std::string_view slot) noexcept override;
+  IoResult CleanSlot(std::string_view slot, int file) noexcept override;
   IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
   IoResult CloseFile(int file, bool sync) noexcept override;
   IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;

@@ -36,19 +36,18 @@ TEST_F(SimDiskTest, ShowsWhatIsWrittenByAbsolutePath) {
 
 TEST_F(SimDiskTest, AnswersTheLook) {
   const int file = Make("s1");
-  EXPECT_TRUE(disk_.SoleUser("s1", file).ok());
+  EXPECT_TRUE(disk_.CleanSlot("s1", file).ok());
   SimFilePtr reader = world_.files().Hold("/spool/s1/email.txt");
-  EXPECT_EQ(disk_.SoleUser("s1", file).error, EBUSY);
+  EXPECT_EQ(disk_.CleanSlot("s1", file).error, EBUSY);
   SimFiles::LetGo(reader);
   world_.files().Link("/spool/s1/email.txt", "/elsewhere");
-  EXPECT_EQ(disk_.SoleUser("s1", file).error, EMLINK);
+  EXPECT_EQ(disk_.CleanSlot("s1", file).error, EMLINK);
   world_.files().Remove("/elsewhere");
   world_.files().WriteFile("/spool/s1/other", "");
-  EXPECT_EQ(disk_.SoleUser("s1", file).error, ENOTEMPTY);
-  EXPECT_TRUE(disk_.EmptyDir("s1").ok());
-  EXPECT_TRUE(disk_.SoleUser("s1", file).ok());
+  EXPECT_TRUE(disk_.CleanSlot("s1", file).ok());
+  EXPECT_EQ(world_.files().List("/spool/s1").size(), 1U);
   world_.files().Remove("/spool/s1/email.txt");
-  EXPECT_EQ(disk_.SoleUser("s1", file).error, ESTALE);
+  EXPECT_EQ(disk_.CleanSlot("s1", file).error, ESTALE);
 }
 
 TEST_F(SimDiskTest, RunsFull) {

@@ -20,8 +20,7 @@ class NoDisk final : public engine::Disk {
     return kFailed;
   }
   engine::IoResult Truncate(int, std::uint64_t) noexcept override { return kFailed; }
-  engine::IoResult SoleUser(std::string_view, int) noexcept override { return kFailed; }
-  engine::IoResult EmptyDir(std::string_view) noexcept override { return kFailed; }
+  engine::IoResult CleanSlot(std::string_view, int) noexcept override { return kFailed; }
   engine::IoResult RemoveSlot(std::string_view, int) noexcept override { return kFailed; }
   engine::IoResult CloseFile(int, bool) noexcept override { return kFailed; }
   engine::IoResult FreeSpace(std::uint64_t*, std::uint64_t*) noexcept override { return kFailed; }
