@@ -34,8 +34,12 @@
 
 namespace engine {
 
+class StallGovernor;  // engine/io/stall_governor.h
+
 struct LoopOptions {
-  Disk* disk = nullptr;                // outlives the loop
+  Disk* disk = nullptr;                // the shard's; outlives the loop, as all below
+  Disk* file_thread_disk = nullptr;    // same root, another object; nullptr: Submit is never called
+  StallGovernor* stalls = nullptr;     // told how long FileOps take; nullptr: nobody asks
   std::uint32_t sockets_max = 65'536;  // address space only, until used
 };
 

@@ -41,7 +41,9 @@ absl::StatusOr<std::unique_ptr<Loop>> EpollLoop::Make(const LoopOptions& options
 }
 
 EpollLoop::EpollLoop(const LoopOptions& options, int epoll) noexcept
-    : DirectLoop(options), epoll_(epoll), files_(mailbox()) {}
+    : DirectLoop(options),
+      epoll_(epoll),
+      files_(mailbox(), options.file_thread_disk, options.stalls) {}
 
 EpollLoop::~EpollLoop() {
   ::close(epoll_);

@@ -3,7 +3,7 @@
 //   epoll <- sockets: EPOLLIN | EPOLLRDHUP | EPOLLET, EPOLLOUT only while a Send or Connect waits
 //         <- listeners: EPOLLIN | EPOLLET     <- the mailbox's eventfd: EPOLLIN | EPOLLET
 //
-// What is handled when something is ready: direct_loop.h. Asynchronous file writes: file_thread.h.
+// What is handled when something is ready: direct_loop.h. Asynchronous file work: file_thread.h.
 #ifndef MILLRACE_ENGINE_IO_EPOLL_LOOP_H_
 #define MILLRACE_ENGINE_IO_EPOLL_LOOP_H_
 
@@ -28,6 +28,7 @@ class EpollLoop final : public DirectLoop {
   ~EpollLoop() override;
 
   void Submit(FileOp& op) noexcept override { files_.Submit(op); }
+  std::uint32_t file_ops() const noexcept override { return files_.in_flight(); }
   const char* source_name() const noexcept override { return "epoll"; }
 
  private:

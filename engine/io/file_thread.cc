@@ -1,21 +1,21 @@
-// The work items are mails: in the thread's mailbox on the way there, in the loop's on the way
+// The jobs are mails: in the thread's mailbox on the way there, in the loop's on the way
 // back.
 #include "engine/io/file_thread.h"
 
 #include <poll.h>
-#include <sys/uio.h>
+#include <pthread.h>
 
-#include <cerrno>
 #include <csignal>
 
 #include "engine/base/check.h"
 
 namespace engine {
 
-FileThread::FileThread(Mailbox& home) noexcept : home_(home) {
+FileThread::FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls) noexcept
+    : ops_(stalls), home_(home), disk_(disk) {
   for (std::uint32_t i = 0; i < FileOps::kFileOpsMax; ++i) {
-    works_[i].thread = this;
-    works_[i].index = i;
+    jobs_[i].thread = this;
+    jobs_[i].index = i;
   }
 }
 
@@ -29,6 +29,7 @@ FileThread::~FileThread() {
 
 void FileThread::Submit(FileOp& op) noexcept {
   if (!thread_.joinable()) {
+    ENGINE_CHECK(disk_ != nullptr);
     ENGINE_CHECK(inbox_.wake_descriptor() >= 0);
     sigset_t all{};
     sigset_t before{};
@@ -37,13 +38,14 @@ void FileThread::Submit(FileOp& op) noexcept {
     thread_ = std::thread([this] { Run(); });
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
-  Work& work = works_[ops_.Add(op)];
-  work.op = &op;
-  work.deliver = &FileThread::Write;
-  inbox_.Post(work);
+  Job& job = jobs_[ops_.Add(op)];
+  job.op = &op;
+  job.deliver = &FileThread::Work;
+  inbox_.Post(job);
 }
 
 void FileThread::Run() noexcept {
+  ::pthread_setname_np(::pthread_self(), "file-work");
   for (;;) {
     if (inbox_.PrepareSleep()) {
       pollfd wake{inbox_.wake_descriptor(), POLLIN, 0};
@@ -56,22 +58,16 @@ void FileThread::Run() noexcept {
   }
 }
 
-void FileThread::Write(Mail& mail) noexcept {
-  auto& work = static_cast<Work&>(mail);
-  const FileOp& op = *work.op;
-  ssize_t wrote = 0;
-  do {
-    wrote = ::pwritev(
-        op.file, op.data.data(), static_cast<int>(op.data.size()), static_cast<off_t>(op.offset));
-  } while (wrote < 0 && errno == EINTR);
-  work.result = wrote < 0 ? IoResult{0, errno} : IoResult{wrote, 0};
-  work.deliver = &FileThread::Finish;
-  work.thread->home_.Post(work);
+void FileThread::Work(Mail& mail) noexcept {
+  auto& job = static_cast<Job&>(mail);
+  job.result = Perform(*job.thread->disk_, *job.op);
+  job.deliver = &FileThread::Finish;
+  job.thread->home_.Post(job);
 }
 
 void FileThread::Finish(Mail& mail) noexcept {
-  auto& work = static_cast<Work&>(mail);
-  work.thread->ops_.Finish(work.index, work.result);
+  auto& job = static_cast<Job&>(mail);
+  job.thread->ops_.Finish(job.index, job.result);
 }
 
 }  // namespace engine

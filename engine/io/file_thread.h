@@ -1,10 +1,13 @@
-// One helper thread that writes for a loop whose kernel interface has no asynchronous file writes.
+// The thread that does a loop's file operations where its kernel interface has none for them: all
+// kinds under epoll, all but writes under io_uring.
 //
-//   loop: Submit -> thread's mailbox -> pwritev -> loop's mailbox -> FileOp::done in the loop
+//   loop: Submit -> thread's mailbox -> Disk call -> loop's mailbox -> FileOp::done in the loop
 //
 // Started with the first operation (only a stalling disk asks for one). It blocks all signals. One
-// operation at a time, in order. The destructor waits for what is in flight, without telling
-// `done`.
+// operation at a time, in order: behind a frozen file system the others wait, and the shard does
+// not. Bounded by FileOps::kFileOpsMax, no heap. The destructor waits for what is in flight,
+// without telling `done`; a file system that stays frozen holds it, and no signal helps: a thread
+// that waits for a thaw cannot be killed.
 #ifndef MILLRACE_ENGINE_IO_FILE_THREAD_H_
 #define MILLRACE_ENGINE_IO_FILE_THREAD_H_
 
@@ -20,16 +23,19 @@ namespace engine {
 
 class FileThread {
  public:
-  // `home` is the mailbox of the loop that submits; it outlives this.
-  explicit FileThread(Mailbox& home) noexcept;
+  // `home` is the mailbox of the loop that submits. `disk` is for this thread alone, with the same
+  // root as the shard's own; nullptr: nothing is ever submitted. Both outlive this, and `stalls`.
+  FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls) noexcept;
   ~FileThread();
   FileThread(const FileThread&) = delete;
   FileThread& operator=(const FileThread&) = delete;
 
+  // The loop's thread, both.
   void Submit(FileOp& op) noexcept;
+  std::uint32_t in_flight() const noexcept { return ops_.in_flight(); }
 
  private:
-  struct Work : Mail {
+  struct Job : Mail {
     FileThread* thread = nullptr;
     std::uint32_t index = 0;
     FileOp* op = nullptr;
@@ -37,15 +43,16 @@ class FileThread {
   };
 
   void Run() noexcept;
-  static void Write(Mail& mail) noexcept;   // in the helper thread
+  static void Work(Mail& mail) noexcept;    // in the file thread
   static void Finish(Mail& mail) noexcept;  // back in the loop's
 
   Mailbox inbox_;
   FileOps ops_;
-  std::array<Work, FileOps::kFileOpsMax> works_;
+  std::array<Job, FileOps::kFileOpsMax> jobs_;
   Mail quit_;
   std::thread thread_;
   Mailbox& home_;
+  Disk* disk_;
   std::atomic<bool> quitting_{false};
 };
 

@@ -22,8 +22,10 @@
 // - Sockets are records of the loop. After Close() no callback for that id comes, and the owner may
 //   be freed at once; the loop keeps its own record until the kernel is done with it. A stale
 //   SocketId is ignored by Send and SendFrom (EBADF), EndSending, SetReadMode and Close.
-// - File operations and their buffers come from the shard's pool, never from a message; they are
-//   never cancelled. At most 256 are in flight.
+// - File operations (file_op.h) and their buffers come from the shard's pool, never from a message;
+//   no order is promised between two in flight, so those on one file are submitted one at a time.
+//   They are never cancelled: the loop's destructor waits for them, however long the disk takes. At
+//   most 256 are in flight.
 // - Time is CLOCK_MONOTONIC read once per turn, after the wait (virtual in the simulated loop), as
 //   nanoseconds. Timer ticks are 1 ms: a timer fires at its time or up to one tick later, never
 //   before.
@@ -41,6 +43,7 @@
 
 #include "engine/base/units.h"
 #include "engine/io/disk.h"
+#include "engine/io/file_op.h"
 
 namespace engine {
 
@@ -112,15 +115,6 @@ struct Mail {
   void (*deliver)(Mail& mail) noexcept = nullptr;
 };
 
-// One asynchronous write; pooled together with its buffer.
-struct FileOp {
-  int file = -1;
-  std::uint64_t offset = 0;
-  Gather data;
-  IoResult result;
-  void (*done)(FileOp& op) noexcept = nullptr;
-};
-
 class Loop {
  public:
   // Takes over a connected, non-blocking descriptor. Readiness already there is reported in the
@@ -167,7 +161,12 @@ class Loop {
   virtual void Set(Timer& timer, Time at) noexcept = 0;
   virtual void Cancel(Timer& timer) noexcept = 0;  // also when not filed
 
-  virtual void Submit(FileOp& op) noexcept = 0;  // `done` follows in a later turn
+  // Gives away file work, of any kind; never blocks, whatever the disk does. `done` follows in a
+  // later turn.
+  virtual void Submit(FileOp& op) noexcept = 0;
+  // How many were submitted and are not done. With a frozen file system the destructor waits for
+  // these: worth a log line before.
+  virtual std::uint32_t file_ops() const noexcept = 0;
 
   virtual void Post(Mail& mail) noexcept = 0;  // ANY thread; `deliver` runs in this loop's thread
 

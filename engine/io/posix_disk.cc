@@ -65,11 +65,11 @@ IoResult AnswerError(int error) noexcept {
 class PosixDisk::Timed {
  public:
   explicit Timed(PosixDisk& disk) noexcept : disk_(disk), start_(MonotonicNow()) {
-    disk_.in_call_since_.store(start_.count(), std::memory_order_relaxed);
+    disk_.calls_->Begin(start_);
   }
   ~Timed() {
     disk_.blocked_ = MonotonicNow() - start_;
-    disk_.in_call_since_.store(0, std::memory_order_relaxed);
+    disk_.calls_->End(start_);
   }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
@@ -95,7 +95,10 @@ absl::StatusOr<std::unique_ptr<PosixDisk>> PosixDisk::Open(const DiskOptions& op
 }
 
 PosixDisk::PosixDisk(const DiskOptions& options, int root) noexcept
-    : options_(options), root_(root), owner_(::geteuid()) {}
+    : options_(options),
+      root_(root),
+      owner_(::geteuid()),
+      calls_(options.calls != nullptr ? options.calls : &own_calls_) {}
 
 PosixDisk::~PosixDisk() {
   ::close(root_);

@@ -29,7 +29,6 @@
 
 #include <sys/types.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,6 +37,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/io/disk.h"
+#include "engine/io/file_calls.h"
 
 namespace engine {
 
@@ -45,6 +45,7 @@ struct DiskOptions {
   std::string root;  // an absolute path; the directory exists
   mode_t directory_mode = 0750;
   mode_t file_mode = 0640;
+  FileCallClock* calls = nullptr;  // watched by the monitor; outlives the disk. nullptr: its own
 };
 
 class PosixDisk final : public Disk {
@@ -71,8 +72,8 @@ class PosixDisk final : public Disk {
   Time Blocked() const noexcept override { return blocked_; }
   std::string_view root() const noexcept override { return options_.root; }
 
-  // When the call that is under way began; zero: none. Any thread: the monitor asks.
-  Time InCallSince() const noexcept { return Time(in_call_since_.load(std::memory_order_relaxed)); }
+  // When the call that is under way began; zero: none. Any thread.
+  Time InCallSince() const noexcept { return calls_->since(); }
 
  private:
   class Timed;
@@ -85,7 +86,8 @@ class PosixDisk final : public Disk {
   int root_;
   uid_t owner_;  // whom slots and files belong to: the effective user at Open()
   Time blocked_{};
-  std::atomic<std::int64_t> in_call_since_{0};
+  FileCallClock own_calls_;
+  FileCallClock* calls_;
 };
 
 }  // namespace engine

@@ -35,11 +35,21 @@ Shard::Phase Shard::AwaitNot(Phase phase) const noexcept {
 }
 
 absl::Status Shard::Make() {
+  StallMonitor* const monitor = options_.stall_monitor;
+  if (monitor != nullptr) options_.disk.calls = &monitor->calls(id_);
   absl::StatusOr<std::unique_ptr<PosixDisk>> disk = PosixDisk::Open(options_.disk);
   if (!disk.ok()) return disk.status();
   disk_ = *std::move(disk);
+  options_.disk.calls = monitor != nullptr ? &monitor->file_thread_calls(id_) : nullptr;
+  disk = PosixDisk::Open(options_.disk);
+  if (!disk.ok()) return disk.status();
+  file_thread_disk_ = *std::move(disk);
   absl::StatusOr<std::unique_ptr<Loop>> loop =
-      MakeLoop(options_.io, {.disk = disk_.get(), .sockets_max = options_.sockets_max});
+      MakeLoop(options_.io,
+               {.disk = disk_.get(),
+                .file_thread_disk = file_thread_disk_.get(),
+                .stalls = options_.stalls,
+                .sockets_max = options_.sockets_max});
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
   return absl::OkStatus();
@@ -66,6 +76,7 @@ void Shard::Run() noexcept {
     AwaitNot(Phase::kLeft);
   }
   loop_.reset();  // here: a ring belongs to its thread
+  file_thread_disk_.reset();
   disk_.reset();
 }
 

@@ -26,6 +26,7 @@
 #include "engine/io/make_loop.h"
 #include "engine/io/placement.h"
 #include "engine/io/posix_disk.h"
+#include "engine/io/stall_monitor.h"
 
 namespace engine {
 
@@ -50,6 +51,8 @@ struct ShardOptions {
   IoChoice io = IoChoice::kEpoll;  // as ProbeLoop picked it
   DiskOptions disk;
   std::uint32_t sockets_max = 65'536;
+  StallGovernor* stalls = nullptr;        // told how long asynchronous file work takes
+  StallMonitor* stall_monitor = nullptr;  // watches the file calls. Both outlive the group.
   int cpu = -1;  // pinned to it; -1: not pinned. What the kernel refuses is ignored.
 };
 
@@ -104,6 +107,7 @@ class Shard {
   std::atomic<Phase> phase_{Phase::kMaking};
   absl::Status status_;  // why kFailed
   std::unique_ptr<PosixDisk> disk_;
+  std::unique_ptr<PosixDisk> file_thread_disk_;  // the same root, for the loop's file thread
   std::unique_ptr<Loop> loop_;
   std::array<Listening, kListenersMax> listenings_{};
   std::array<HandOver, kHandOversMax> hand_overs_{};

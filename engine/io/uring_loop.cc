@@ -35,16 +35,19 @@ absl::StatusOr<std::unique_ptr<Loop>> UringLoop::Make(const LoopOptions& options
   return std::unique_ptr<Loop>(std::move(loop));
 }
 
-UringLoop::UringLoop(const LoopOptions& options) noexcept : DirectLoop(options) {}
+UringLoop::UringLoop(const LoopOptions& options) noexcept
+    : DirectLoop(options),
+      writes_(options.stalls),
+      file_thread_(mailbox(), options.file_thread_disk, options.stalls) {}
 
 UringLoop::~UringLoop() {
   // File operations are never cancelled: their buffers are in the kernel's hands until the end.
-  while (files_.in_flight() > 0) {
+  while (writes_.in_flight() > 0) {
     io_uring_cqe* cqe = nullptr;
     const int error = ::io_uring_wait_cqe(&ring_, &cqe);
     ENGINE_CHECK(error == 0 || error == -EINTR || error == -EAGAIN);
     if (error != 0) continue;
-    if (TagOf(cqe->user_data) == KernelTag::kFile) files_.Forget(IdOf(cqe->user_data).index);
+    if (TagOf(cqe->user_data) == KernelTag::kFile) writes_.Forget(IdOf(cqe->user_data).index);
     ::io_uring_cqe_seen(&ring_, cqe);
   }
   ::io_uring_queue_exit(&ring_);  // ends every poll before the sockets are closed
@@ -115,16 +118,18 @@ void UringLoop::ForgetListener(SocketId watch, int) noexcept {
 }
 
 void UringLoop::Submit(FileOp& op) noexcept {
+  if (op.kind != FileOpKind::kWriteV) return file_thread_.Submit(op);
   io_uring_sqe* sqe = NextSqe();
   for (int tries = 0; sqe == nullptr; ++tries) {
     ENGINE_CHECK(tries < kSubmitTriesMax);
     ::io_uring_submit_and_get_events(&ring_);
     sqe = ::io_uring_get_sqe(&ring_);
   }
-  const std::uint32_t index = files_.Add(op);
+  const std::uint32_t index = writes_.Add(op);
   const auto parts = static_cast<unsigned>(std::min(op.data.size(), kGatherMax));
   ::io_uring_prep_writev(sqe, op.file, op.data.data(), parts, op.offset);
   sqe->user_data = KernelName(KernelTag::kFile, {index, 0});
+  sqe->flags |= IOSQE_ASYNC;
 }
 
 void UringLoop::Wait(Time at_most) noexcept {
@@ -165,7 +170,7 @@ void UringLoop::OnCompletion(const io_uring_cqe& cqe) noexcept {
         ENGINE_CHECK(Poll(mailbox().wake_descriptor(), POLLIN, true, cqe.user_data) == 0);
       break;
     case KernelTag::kFile:
-      files_.Finish(id.index, cqe.res < 0 ? IoResult{0, -cqe.res} : IoResult{cqe.res, 0});
+      writes_.Finish(id.index, cqe.res < 0 ? IoResult{0, -cqe.res} : IoResult{cqe.res, 0});
       break;
     case KernelTag::kCancel: break;  // it had ended by itself (ENOENT, EALREADY)
   }

@@ -7,6 +7,11 @@
 //   kListener  multishot POLL        kWake  multishot POLL on the mailbox's eventfd
 //   kFile      WRITEV, index = number in FileOps       kCancel  ASYNC_CANCEL; tells failures alone
 //
+// A WRITEV goes straight to an io-wq worker (IOSQE_ASYNC): buffered writes end there anyway, and
+// the attempt before it blocks on a frozen file system (before Linux 6.12). At most kWorkersBounded
+// per ring (uring_setup.cc). The other kinds of file work have no opcode or several calls: file
+// thread.
+//
 // Close: shutdown (the poll holds the file, so close(2) alone would not tell the peer), cancel,
 // close. The record lives until each of its requests has had its last completion.
 // A completion queue that overflowed ends multishots (no F_MORE): they are armed again.
@@ -24,6 +29,7 @@
 #include "absl/status/statusor.h"
 #include "engine/io/direct_loop.h"
 #include "engine/io/file_ops.h"
+#include "engine/io/file_thread.h"
 
 namespace engine {
 
@@ -36,6 +42,9 @@ class UringLoop final : public DirectLoop {
   ~UringLoop() override;
 
   void Submit(FileOp& op) noexcept override;
+  std::uint32_t file_ops() const noexcept override {
+    return writes_.in_flight() + file_thread_.in_flight();
+  }
   const char* source_name() const noexcept override { return "io_uring poll"; }
 
  private:
@@ -59,7 +68,8 @@ class UringLoop final : public DirectLoop {
   void OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) noexcept;
 
   io_uring ring_{};
-  FileOps files_;
+  FileOps writes_;
+  FileThread file_thread_;  // all other kinds
 };
 
 }  // namespace engine

@@ -34,6 +34,7 @@ class MailLoop : public Loop {
   void Set(Timer&, Time) noexcept override { Unused<int>(); }
   void Cancel(Timer&) noexcept override { Unused<int>(); }
   void Submit(FileOp&) noexcept override { Unused<int>(); }
+  std::uint32_t file_ops() const noexcept override { return 0; }
   Disk& disk() noexcept override { return *Unused<Disk*>(); }
   Time now() const noexcept override { return Time{}; }
   void RunTurn(Time) noexcept override { Unused<int>(); }

@@ -64,6 +64,7 @@ class PosixWorld final : public LoopWorld {
   SocketKind kind_;
   TempDir dir_;
   std::unique_ptr<PosixDisk> disk_;
+  std::unique_ptr<PosixDisk> file_thread_disk_;
   std::unique_ptr<Loop> loop_;
   std::vector<int> fars_;
   std::vector<std::unique_ptr<Place>> places_;

@@ -108,9 +108,9 @@ IoResult SimDisk::WriteV(int file, std::span<const iovec> data, std::uint64_t at
   return {static_cast<std::int64_t>(Put(*opened, std::string_view(all).substr(0, take), at)), 0};
 }
 
-IoResult SimDisk::WriteAside(int file, std::span<const iovec> data, std::uint64_t at) noexcept {
+IoResult SimDisk::PerformAside(engine::FileOp& op) noexcept {
   SimLoop* const loop = std::exchange(loop_, nullptr);
-  const IoResult result = WriteV(file, data, at);
+  const IoResult result = engine::Perform(*this, op);
   loop_ = loop;
   return result;
 }

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "engine/io/disk.h"
+#include "engine/io/file_op.h"
 #include "engine/io/pipe.h"
 #include "tests/sim/sim_files.h"
 
@@ -72,8 +73,8 @@ class SimDisk final : public engine::Disk {
   int MakeFile();
   std::string FileContent(int file) const;
 
-  // WriteV that takes none of the shard's time: the work of a FileOp.
-  IoResult WriteAside(int file, std::span<const iovec> data, std::uint64_t at) noexcept;
+  // The work of a FileOp: takes none of the shard's time.
+  IoResult PerformAside(engine::FileOp& op) noexcept;
 
   IoResult MakeSlot(std::string_view name) noexcept override;
   IoResult WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept override;

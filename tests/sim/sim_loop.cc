@@ -181,11 +181,12 @@ void SimLoop::Cancel(engine::Timer& timer) noexcept {
 
 void SimLoop::Submit(engine::FileOp& op) noexcept {
   const SimFaults& faults = world_->faults();
+  ++file_ops_;
   Time delay = world_->random().Between(faults.delay_min, faults.delay_max);
   if (world_->random().Chance(faults.disk_stall))
     delay = world_->random().Between(Time{}, faults.stall_max);
   world_->At(world_->now() + delay, [this, &op] {
-    op.result = disk_.WriteAside(op.file, op.data, op.offset);
+    op.result = disk_.PerformAside(op);
     finished_.push_back(&op);
   });
 }
@@ -285,6 +286,7 @@ void SimLoop::FinishFileOps() noexcept {
   for (std::size_t i = finished_.size(); i > 0; --i) {
     engine::FileOp* op = finished_.front();
     finished_.pop_front();
+    --file_ops_;
     op->done(*op);
   }
 }

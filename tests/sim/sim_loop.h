@@ -51,6 +51,7 @@ class SimLoop final : public engine::Loop {
   void Set(engine::Timer& timer, Time at) noexcept override;
   void Cancel(engine::Timer& timer) noexcept override;
   void Submit(engine::FileOp& op) noexcept override;
+  std::uint32_t file_ops() const noexcept override { return file_ops_; }
   void Post(engine::Mail& mail) noexcept override { inbox_.Push(mail); }
   engine::Disk& disk() noexcept override { return disk_; }
   Time now() const noexcept override { return now_; }
@@ -124,6 +125,7 @@ class SimLoop final : public engine::Loop {
   std::vector<engine::SocketId> serving_;
   std::vector<Listening> listening_;
   std::deque<engine::FileOp*> finished_;
+  std::uint32_t file_ops_ = 0;
   std::vector<std::byte> scratch_;
   std::size_t open_sockets_ = 0;
   std::uint64_t accept_pauses_ = 0;

@@ -1,0 +1,208 @@
+// The thread shares `Watch` with the monitor; after Stop() left it behind in a probe it touches
+// nothing else.
+#include "engine/io/stall_monitor.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/base/absl_text.h"
+#include "engine/base/check.h"
+#include "engine/base/errno_name.h"
+
+namespace engine {
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+
+// What a shard would do, as one piece. False: an error.
+bool WriteProbe(int directory) noexcept {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  const int file = ::openat(directory, StallMonitor::kProbeName, kFlags, 0600);
+  if (file < 0) return false;
+  std::array<char, kPageBytes> page{};
+  std::array<iovec, StallMonitor::kProbeBytes / kPageBytes> parts{};
+  parts.fill({page.data(), page.size()});
+  const ssize_t wrote = ::pwritev(file, parts.data(), static_cast<int>(parts.size()), 0);
+  const bool closed = ::close(file) == 0;
+  const bool removed = ::unlinkat(directory, StallMonitor::kProbeName, 0) == 0;
+  return wrote == static_cast<ssize_t>(StallMonitor::kProbeBytes) && closed && removed;
+}
+
+}  // namespace
+
+class StallMonitor::Watch {
+ public:
+  Watch(const StallMonitorOptions& options, int directory)
+      : options_(options), directory_(directory), seen_(std::size_t{2} * options.shards) {
+    for (std::size_t i = 0; i < seen_.size(); ++i)
+      clocks_.push_back(std::make_unique<FileCallClock>(&sleep_));
+  }
+  ~Watch() { ::close(directory_); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+  void Run() noexcept;
+  FileCallClock& clock(std::size_t number) noexcept { return *clocks_[number]; }
+  void Quit() noexcept { sleep_.Quit(); }
+  // Waits for the end of a probe that is under way. False: it was given up.
+  bool AwaitProbe() noexcept;
+
+ private:
+  enum class Phase : std::uint8_t { kWatching, kInProbe, kLeftBehind };
+
+  // True: there was file work since the last look. *again: when the next look is due, at the latest
+  // kLookEvery from now.
+  bool LookAtCalls(Time now, Time* again) noexcept;
+  bool Probe() noexcept;  // false: to end, or left behind
+  void Tell(StallChange change, Time now) noexcept;
+
+  const StallMonitorOptions options_;
+  const int directory_;
+  MonitorSleep sleep_;
+  std::vector<std::unique_ptr<FileCallClock>> clocks_;
+  std::vector<Time> seen_;  // FileCallClock::last() at the last look
+  Time next_probe_{};
+  std::mutex mutex_;
+  std::condition_variable phase_changed_;
+  Phase phase_ = Phase::kWatching;  // by mutex_
+};
+
+void StallMonitor::Watch::Tell(StallChange change, Time now) noexcept {
+  if (change == StallChange::kNone) return;
+  if (change == StallChange::kOnset) next_probe_ = now;
+  if (options_.changed != nullptr)
+    options_.changed(options_.context, change, options_.governor->counts(now));
+}
+
+bool StallMonitor::Watch::LookAtCalls(Time now, Time* again) noexcept {
+  bool active = false;
+  *again = kLookEvery;
+  for (std::size_t i = 0; i < clocks_.size(); ++i) {
+    const Time last = clocks_[i]->last();
+    active = active || last != std::exchange(seen_[i], last);
+    const Time since = clocks_[i]->since();
+    if (since == Time::zero()) continue;
+    active = true;
+    const Time lasted = now - since;
+    Tell(options_.governor->OnCall(now, lasted), now);
+    if (lasted <= StallGovernor::kStallAfter)
+      *again = std::min(*again, StallGovernor::kStallAfter - lasted + std::chrono::microseconds(1));
+  }
+  return active;
+}
+
+bool StallMonitor::Watch::Probe() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (sleep_.quitting()) return false;  // Stop() may have seen that no probe is under way
+    phase_ = Phase::kInProbe;
+  }
+  const Time began = options_.clock();
+  const bool ok = WriteProbe(directory_);
+  const Time ended = options_.clock();
+  {
+    const std::lock_guard lock(mutex_);
+    if (phase_ == Phase::kLeftBehind) return false;
+    phase_ = Phase::kWatching;
+    phase_changed_.notify_all();
+  }
+  next_probe_ = ended + StallGovernor::kProbeEvery;
+  Tell(options_.governor->OnProbe(ended, ended - began, ok), ended);
+  return true;
+}
+
+bool StallMonitor::Watch::AwaitProbe() noexcept {
+  std::unique_lock lock(mutex_);
+  if (phase_changed_.wait_for(lock, kStopWithin, [&] { return phase_ != Phase::kInProbe; }))
+    return true;
+  phase_ = Phase::kLeftBehind;
+  return false;
+}
+
+void StallMonitor::Watch::Run() noexcept {
+  while (!sleep_.quitting()) {
+    const Time now = options_.clock();
+    Time again{};
+    const bool active = LookAtCalls(now, &again);
+    Tell(options_.governor->Look(now), now);
+    if (options_.governor->probing()) {
+      sleep_.StayAwake();
+      if (now >= next_probe_ && !Probe()) return;
+      sleep_.Wait(MonitorSleep::kAwake, again);
+    } else if (active) {
+      sleep_.StayAwake();
+      sleep_.Wait(MonitorSleep::kAwake, again);
+    } else {
+      // The first silent look only announces the sleep; see file_calls.h for why.
+      const bool announced = sleep_.FallAsleep();
+      sleep_.Wait(MonitorSleep::kAsleep, announced ? kLookEvery : kNever);
+    }
+  }
+}
+
+absl::StatusOr<std::unique_ptr<StallMonitor>> StallMonitor::Start(
+    const StallMonitorOptions& options) {
+  ENGINE_CHECK(options.governor != nullptr);
+  const int directory = ::open(options.probe_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) {
+    const int error = errno;
+    return absl::ErrnoToStatus(error,
+                               absl::StrCat("the stall monitor cannot open the folder ",
+                                            options.probe_directory,
+                                            " (",
+                                            ErrnoName(error),
+                                            "); give it to the user that this runs as"));
+  }
+  return std::unique_ptr<StallMonitor>(
+      new StallMonitor(std::make_shared<Watch>(options, directory)));
+}
+
+StallMonitor::StallMonitor(std::shared_ptr<Watch> watch) noexcept : watch_(std::move(watch)) {
+  sigset_t all{};
+  sigset_t before{};
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  thread_ = std::thread([shared = watch_] {
+    ::pthread_setname_np(::pthread_self(), "stall-monitor");
+    shared->Run();
+  });
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+StallMonitor::~StallMonitor() {
+  Stop();
+}
+
+FileCallClock& StallMonitor::calls(ShardId shard) noexcept {
+  return watch_->clock(std::size_t{2} * shard.value);
+}
+
+FileCallClock& StallMonitor::file_thread_calls(ShardId shard) noexcept {
+  return watch_->clock(std::size_t{2} * shard.value + 1);
+}
+
+bool StallMonitor::Stop() noexcept {
+  if (!thread_.joinable()) return true;
+  watch_->Quit();
+  if (!watch_->AwaitProbe()) {
+    thread_.detach();
+    return false;
+  }
+  thread_.join();
+  return true;
+}
+
+}  // namespace engine
