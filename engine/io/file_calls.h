@@ -18,6 +18,7 @@
 #include <cstdint>
 
 #include "engine/base/units.h"
+#include "engine/io/futex.h"
 
 namespace engine {
 
@@ -36,19 +37,19 @@ class MonitorSleep {
   }
   // Any thread, for good.
   void Quit() noexcept;
-  bool quitting() const noexcept { return word_.load(std::memory_order_acquire) == kQuit; }
+  bool quitting() const noexcept { return word_.load(std::memory_order_seq_cst) == kQuit; }
 
   // The monitor's thread, below. FallAsleep: from kAwake to kAsleep; false: it was not kAwake.
   bool FallAsleep() noexcept;
   void StayAwake() noexcept;
   // As long as the word is `word`, at most for `at_most` (kNever: no limit; above zero). May end
   // earlier.
-  void Wait(Word word, Time at_most) noexcept;
+  void Wait(Word word, Time at_most) const noexcept { FutexWait(word_, word, at_most); }
 
  private:
   void Wake() noexcept;
 
-  alignas(64) std::atomic<std::uint32_t> word_{kAwake};
+  alignas(64) FutexWord word_{kAwake};
 };
 
 class FileCallClock {

@@ -1,5 +1,9 @@
-// The thread shares `Watch` with the monitor; after Stop() left it behind in a probe it touches
-// nothing else.
+// The thread uses `Watch`, which is the monitor's. Once Stop() has left it behind in a probe, Watch
+// is the thread's own, and it touches nothing else.
+//
+//   phase:  kWatching <-> kInProbe --Stop() gave up--> kLeftBehind      (compare and exchange: one
+//   of
+//                                                                       the two sides wins)
 #include "engine/io/stall_monitor.h"
 
 #include <fcntl.h>
@@ -10,9 +14,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <condition_variable>
 #include <csignal>
-#include <mutex>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -54,19 +57,20 @@ class StallMonitor::Watch {
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
-  void Run() noexcept;
+  // Until Quit(). False: left behind, and so the caller's.
+  bool Run() noexcept;
   FileCallClock& clock(std::size_t number) noexcept { return *clocks_[number]; }
   void Quit() noexcept { sleep_.Quit(); }
-  // Waits for the end of a probe that is under way. False: it was given up.
+  // After Quit(): waits for the end of a probe that is under way. False: it is left behind.
   bool AwaitProbe() noexcept;
 
  private:
-  enum class Phase : std::uint8_t { kWatching, kInProbe, kLeftBehind };
+  enum Phase : std::uint32_t { kWatching, kInProbe, kLeftBehind };
 
   // True: there was file work since the last look. *again: when the next look is due, at the latest
   // kLookEvery from now.
   bool LookAtCalls(Time now, Time* again) noexcept;
-  bool Probe() noexcept;  // false: to end, or left behind
+  bool Probe() noexcept;  // false: left behind
   void Tell(StallChange change, Time now) noexcept;
 
   const StallMonitorOptions options_;
@@ -75,9 +79,7 @@ class StallMonitor::Watch {
   std::vector<std::unique_ptr<FileCallClock>> clocks_;
   std::vector<Time> seen_;  // FileCallClock::last() at the last look
   Time next_probe_{};
-  std::mutex mutex_;
-  std::condition_variable phase_changed_;
-  Phase phase_ = Phase::kWatching;  // by mutex_
+  FutexWord phase_{kWatching};
 };
 
 void StallMonitor::Watch::Tell(StallChange change, Time now) noexcept {
@@ -105,34 +107,37 @@ bool StallMonitor::Watch::LookAtCalls(Time now, Time* again) noexcept {
 }
 
 bool StallMonitor::Watch::Probe() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    if (sleep_.quitting()) return false;  // Stop() may have seen that no probe is under way
-    phase_ = Phase::kInProbe;
+  phase_.store(kInProbe, std::memory_order_seq_cst);
+  if (sleep_.quitting()) {  // Stop() may have seen that no probe was under way
+    phase_.store(kWatching, std::memory_order_seq_cst);
+    return true;
   }
   const Time began = options_.clock();
   const bool ok = WriteProbe(directory_);
   const Time ended = options_.clock();
-  {
-    const std::lock_guard lock(mutex_);
-    if (phase_ == Phase::kLeftBehind) return false;
-    phase_ = Phase::kWatching;
-    phase_changed_.notify_all();
-  }
+  std::uint32_t phase = kInProbe;
+  if (!phase_.compare_exchange_strong(phase, kWatching, std::memory_order_seq_cst)) return false;
+  FutexWake(phase_);
   next_probe_ = ended + StallGovernor::kProbeEvery;
   Tell(options_.governor->OnProbe(ended, ended - began, ok), ended);
   return true;
 }
 
 bool StallMonitor::Watch::AwaitProbe() noexcept {
-  std::unique_lock lock(mutex_);
-  if (phase_changed_.wait_for(lock, kStopWithin, [&] { return phase_ != Phase::kInProbe; }))
-    return true;
-  phase_ = Phase::kLeftBehind;
-  return false;
+  const Time until = MonotonicNow() + kStopWithin;
+  while (phase_.load(std::memory_order_seq_cst) == kInProbe) {
+    const Time left = until - MonotonicNow();
+    if (left > Time::zero()) {
+      FutexWait(phase_, kInProbe, left);
+      continue;
+    }
+    std::uint32_t phase = kInProbe;
+    if (phase_.compare_exchange_strong(phase, kLeftBehind, std::memory_order_seq_cst)) return false;
+  }
+  return true;
 }
 
-void StallMonitor::Watch::Run() noexcept {
+bool StallMonitor::Watch::Run() noexcept {
   while (!sleep_.quitting()) {
     const Time now = options_.clock();
     Time again{};
@@ -140,7 +145,7 @@ void StallMonitor::Watch::Run() noexcept {
     Tell(options_.governor->Look(now), now);
     if (options_.governor->probing()) {
       sleep_.StayAwake();
-      if (now >= next_probe_ && !Probe()) return;
+      if (now >= next_probe_ && !Probe()) return false;
       sleep_.Wait(MonitorSleep::kAwake, again);
     } else if (active) {
       sleep_.StayAwake();
@@ -151,6 +156,7 @@ void StallMonitor::Watch::Run() noexcept {
       sleep_.Wait(MonitorSleep::kAsleep, announced ? kLookEvery : kNever);
     }
   }
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<StallMonitor>> StallMonitor::Start(
@@ -167,17 +173,17 @@ absl::StatusOr<std::unique_ptr<StallMonitor>> StallMonitor::Start(
                                             "); give it to the user that this runs as"));
   }
   return std::unique_ptr<StallMonitor>(
-      new StallMonitor(std::make_shared<Watch>(options, directory)));
+      new StallMonitor(std::make_unique<Watch>(options, directory)));
 }
 
-StallMonitor::StallMonitor(std::shared_ptr<Watch> watch) noexcept : watch_(std::move(watch)) {
+StallMonitor::StallMonitor(std::unique_ptr<Watch> watch) noexcept : watch_(std::move(watch)) {
   sigset_t all{};
   sigset_t before{};
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([shared = watch_] {
+  thread_ = std::thread([watched = watch_.get()] {
     ::pthread_setname_np(::pthread_self(), "stall-monitor");
-    shared->Run();
+    if (!watched->Run()) const std::unique_ptr<Watch> mine(watched);
   });
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -198,6 +204,7 @@ bool StallMonitor::Stop() noexcept {
   if (!thread_.joinable()) return true;
   watch_->Quit();
   if (!watch_->AwaitProbe()) {
+    watch_.release();  // NOLINT(bugprone-unused-return-value): the thread's from here on
     thread_.detach();
     return false;
   }

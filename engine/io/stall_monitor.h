@@ -68,9 +68,9 @@ class StallMonitor {
  private:
   class Watch;  // all that the thread touches
 
-  explicit StallMonitor(std::shared_ptr<Watch> watch) noexcept;
+  explicit StallMonitor(std::unique_ptr<Watch> watch) noexcept;
 
-  std::shared_ptr<Watch> watch_;
+  std::unique_ptr<Watch> watch_;  // the thread's own once it is left behind
   std::thread thread_;
 };
 
