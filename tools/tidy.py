@@ -38,7 +38,7 @@ LAYERS = {
     "relay/": ("engine/", "milter/", "ampdp/", "relay/", "millrace_build.h"),
     "tools/": ("engine/", "milter/", "ampdp/", "relay/", "tools/", "millrace_build.h"),
     "bench/": ("engine/", "milter/", "ampdp/", "relay/", "tools/", "bench/", "tests/", "millrace_build.h"),
-    "tests/": ("engine/", "milter/", "ampdp/", "relay/", "tools/", "tests/", "millrace_build.h"),
+    "tests/": ("engine/", "milter/", "ampdp/", "relay/", "tools/", "bench/", "tests/", "millrace_build.h"),
 }
 SANS_IO = ("milter/", "ampdp/")
 SANS_IO_HEADERS = re.compile(

@@ -1,6 +1,7 @@
 // The AM.PDP protocol of one message: request out, reply in, values coded.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -97,6 +98,21 @@ std::string AddressText(std::size_t bytes) {
   text.resize(bytes);
   return text;
 }
+
+// The floor of the two coders.
+void BM_Attribute_Copy(benchmark::State& state) {
+  const std::string text = AddressText(static_cast<std::size_t>(state.range(0)));
+  std::vector<char> to(text.size());
+  bench::NoAllocations none(state);
+  for (auto _ : state) {
+    std::memcpy(to.data(), text.data(), text.size());
+    benchmark::DoNotOptimize(to.data());
+    benchmark::ClobberMemory();
+  }
+  none.Finish();
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
+}
+BENCHMARK(BM_Attribute_Copy)->ArgName("bytes")->Arg(32)->Arg(1024);
 
 void BM_Attribute_Encode(benchmark::State& state) {
   const std::string text = AddressText(static_cast<std::size_t>(state.range(0)));

@@ -1,11 +1,10 @@
-// The message file: line ends converted, octets gathered and written, a slot's whole round.
+// The message file: octets gathered and written, a slot's whole round with the look before reuse.
 //
 // Files are on tmpfs (/dev/shm). One iteration of BM_Spool_* is one message.
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,7 +16,6 @@
 #include "bench/micro/allocations.h"
 #include "engine/base/check.h"
 #include "engine/io/posix_disk.h"
-#include "engine/spool/newlines.h"
 #include "engine/spool/spool.h"
 #include "engine/spool/spool_writer.h"
 
@@ -36,37 +34,6 @@ std::string TextLines(std::size_t bytes) {
   text.resize(bytes);
   return text;
 }
-
-// Converting shortens the text, so each iteration begins with a copy, which is part of the time;
-// BM_Newlines_Copy is that part alone.
-void Compact(benchmark::State& state, std::size_t (*kernel)(char*, std::size_t)) {
-  const std::string text = TextLines(static_cast<std::size_t>(state.range(0)));
-  std::vector<char> buffer(text.size());
-  for (auto _ : state) {
-    std::memcpy(buffer.data(), text.data(), text.size());
-    benchmark::ClobberMemory();
-    std::size_t left = kernel(buffer.data(), buffer.size());
-    benchmark::DoNotOptimize(left);
-    benchmark::ClobberMemory();
-  }
-  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(text.size()));
-}
-
-void BM_Newlines_Copy(benchmark::State& state) {
-  Compact(state, [](char*, std::size_t size) { return size; });
-}
-BENCHMARK(BM_Newlines_Copy)->ArgName("bytes")->Arg(11100)->Arg(65535)->Arg(262144);
-
-void BM_Newlines_Portable(benchmark::State& state) {
-  Compact(state, engine::CompactPortable);
-}
-BENCHMARK(BM_Newlines_Portable)->ArgName("bytes")->Arg(11100)->Arg(65535)->Arg(262144);
-
-void BM_Newlines_Ssse3(benchmark::State& state) {
-  if (!engine::HasSsse3()) return state.SkipWithError("this processor has no SSSE3");
-  Compact(state, engine::CompactSsse3);
-}
-BENCHMARK(BM_Newlines_Ssse3)->ArgName("bytes")->Arg(11100)->Arg(65535)->Arg(262144);
 
 // A spool on tmpfs, removed at the end.
 class TmpfsSpool {

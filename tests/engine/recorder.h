@@ -31,6 +31,8 @@ struct Recorder : SocketEvents {
   std::function<void(SocketId)> in_writable;
   std::function<void(SocketId)> in_gone;
 
+  virtual ~Recorder() = default;  // a test's own kind deletes itself
+
   void OnBytes(SocketId socket, Bytes data) noexcept override {
     EXPECT_FALSE(data.empty());
     EXPECT_EQ(gones, 0) << "bytes after the end";
