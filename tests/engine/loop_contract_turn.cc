@@ -1,4 +1,4 @@
-// Contract suite, part 4: timers, mail, file operations, the turn itself.
+// Contract suite, part 4: timers, mail, the turn itself.
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -181,61 +181,6 @@ TEST_P(LoopContractTest, TakesMailFromOtherThreadsAndWakesForIt) {
     for (std::size_t i = 0; i < one.size(); ++i)
       ASSERT_EQ(one[i], static_cast<int>(i));
   }
-}
-
-struct Write : FileOp {
-  std::string text;
-  iovec part{};
-  int dones = 0;
-  Loop* again = nullptr;
-
-  void Prepare(int to, std::uint64_t at, std::string what) {
-    text = std::move(what);
-    part = {text.data(), text.size()};
-    file = to;
-    offset = at;
-    data = {&part, 1};
-    done = [](FileOp& op) noexcept {
-      auto& write = static_cast<Write&>(op);
-      ++write.dones;
-      if (Loop* loop = std::exchange(write.again, nullptr); loop != nullptr) loop->Submit(write);
-    };
-  }
-};
-
-TEST_P(LoopContractTest, WritesAFileLater) {
-  const int file = world_->MakeFile();
-  std::array<Write, 8> writes;
-  std::string expected;
-  for (std::size_t i = 0; i < writes.size(); ++i) {
-    const std::string piece = Pattern(10'000 + i);
-    writes[i].Prepare(file, expected.size(), piece);
-    expected += piece;
-  }
-  writes[0].again = &loop();  // submits itself again when done
-  for (Write& write : writes) {
-    loop().Submit(write);
-    EXPECT_EQ(write.dones, 0) << "never inside the call";
-  }
-  ASSERT_TRUE(world_->TurnUntil([&] {
-    for (const Write& write : writes) {
-      if (write.dones == 0) return false;
-    }
-    return writes[0].dones == 2;
-  }));
-  for (const Write& write : writes) {
-    EXPECT_EQ(write.result.error, 0);
-    EXPECT_EQ(write.result.value, static_cast<std::int64_t>(write.text.size()));
-  }
-  EXPECT_TRUE(world_->FileContent(file) == expected);
-}
-
-TEST_P(LoopContractTest, TellsTheErrorOfAFileOperation) {
-  Write write;
-  write.Prepare(-1, 0, "nowhere");
-  loop().Submit(write);
-  ASSERT_TRUE(world_->TurnUntil([&] { return write.dones == 1; }));
-  EXPECT_EQ(write.result.error, EBADF);
 }
 
 TEST_P(LoopContractTest, HasAClockThatOnlyMovesOn) {

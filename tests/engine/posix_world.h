@@ -62,7 +62,7 @@ class PosixWorld final : public LoopWorld {
   int DescriptorOf(FarEnd far) const { return fars_[static_cast<std::size_t>(far.number)]; }
 
   SocketKind kind_;
-  TempDir dir_;
+  TempDir dir_{"/dev/shm"};  // a file system where slots can be looked at
   std::unique_ptr<PosixDisk> disk_;
   std::unique_ptr<PosixDisk> file_thread_disk_;
   std::unique_ptr<Loop> loop_;

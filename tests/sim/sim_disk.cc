@@ -25,7 +25,12 @@ int SimDisk::Begin(DiskCall call) noexcept {
   blocked_ = world_->random().Between(std::chrono::nanoseconds(500), std::chrono::microseconds(5));
   if (world_->random().Chance(world_->faults().disk_stall))
     blocked_ = world_->random().Between(Time{}, world_->faults().stall_max);
-  if (loop_ != nullptr) loop_->Spend(blocked_);
+  if (loop_ != nullptr) {
+    const Time begins = loop_->LocalNow();
+    blocked_ += HeldUp(begins);
+    loop_->Spend(blocked_);
+    if (SimStallMonitor* monitor = world_->stall_monitor()) monitor->OnFileCall(begins, blocked_);
+  }
   int error = 0;
   if (planned_[i].times > 0) {
     --planned_[i].times;

@@ -1,10 +1,11 @@
 // The disk of one simulated shard: engine::Disk over SimFiles, with faults.
 //
 // Faults come from two sources: FailNext() for a test that wants one at a certain place, and the
-// world's fault plan by chance. A stalled call takes virtual time, and its shard with it.
-// Invariants, reported to the world as broken: a file number used after it was closed, a slot made
-// or removed under a wrong name, a write into a file that somebody outside holds open for reading.
-// (That last one is the spool's promise: a file in the hands of a reader is never written again.)
+// world's fault plan by chance. A stalled call takes virtual time, and its shard with it (Stall()
+// by plan, SimFaults::disk_stall by chance). Invariants, reported to the world as broken: a file
+// number used after it was closed, a slot made or removed under a wrong name, a write into a file
+// that somebody outside holds open for reading. (That last one is the spool's promise: a file in
+// the hands of a reader is never written again.)
 #ifndef MILLRACE_TESTS_SIM_SIM_DISK_H_
 #define MILLRACE_TESTS_SIM_SIM_DISK_H_
 
@@ -19,6 +20,7 @@
 #include "engine/io/file_op.h"
 #include "engine/io/pipe.h"
 #include "tests/sim/sim_files.h"
+#include "tests/sim/sim_stalls.h"
 
 namespace sim {
 
@@ -73,7 +75,13 @@ class SimDisk final : public engine::Disk {
   int MakeFile();
   std::string FileContent(int file) const;
 
-  // The work of a FileOp: takes none of the shard's time.
+  // From `from` until `until` each call takes `each` more; kNever: it waits for `until` (frozen).
+  void Stall(Time from, Time until, Time each = engine::kNever) { stalls_.Add(from, until, each); }
+  // How long a call that begins at `at` would be held up.
+  Time HeldUp(Time at) const noexcept { return stalls_.HeldUp(at); }
+  bool FrozenAt(Time at) const noexcept { return stalls_.FrozenAt(at); }
+
+  // The work of a FileOp: takes none of the shard's time, and is never held up (SimLoop did that).
   IoResult PerformAside(engine::FileOp& op) noexcept;
 
   IoResult MakeSlot(std::string_view name) noexcept override;
@@ -109,6 +117,7 @@ class SimDisk final : public engine::Disk {
   std::map<int, SimFilePtr> open_;
   std::array<Planned, kDiskCallCount> planned_{};
   std::array<std::uint64_t, kDiskCallCount> calls_{};
+  SimStallPlan stalls_;
   std::size_t write_max_ = SIZE_MAX;
   Time blocked_{};
 };

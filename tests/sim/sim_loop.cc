@@ -25,8 +25,12 @@ SimLoop::SimLoop(SimWorld& world, std::string name, const std::string& root)
 
 SimLoop::~SimLoop() = default;
 
+Time SimLoop::LocalNow() const noexcept {
+  return std::max(busy_until_, world_->now());
+}
+
 void SimLoop::Spend(Time time) noexcept {
-  busy_until_ = std::max(busy_until_, world_->now()) + time;
+  busy_until_ = LocalNow() + time;
 }
 
 SimLoop::Socket* SimLoop::Find(engine::SocketId id) noexcept {
@@ -179,15 +183,36 @@ void SimLoop::Cancel(engine::Timer& timer) noexcept {
   wheel_.Cancel(timer);
 }
 
+// The owner's rule: those on one file or slot one at a time. The order here is drawn.
+void SimLoop::CheckAlone(const engine::FileOp& op) noexcept {
+  for (const engine::FileOp* other : file_ops_) {
+    if (other == &op || (op.file >= 0 && other->file == op.file) ||
+        (!op.slot.empty() && other->slot == op.slot))
+      world_->Broken("two file operations are in flight on one file or slot");
+  }
+}
+
 void SimLoop::Submit(engine::FileOp& op) noexcept {
+  CheckAlone(op);
+  if (file_ops_.empty()) file_ops_moved_at_ = world_->now();
+  file_ops_.push_back(&op);
   const SimFaults& faults = world_->faults();
-  ++file_ops_;
   Time delay = world_->random().Between(faults.delay_min, faults.delay_max);
   if (world_->random().Chance(faults.disk_stall))
     delay = world_->random().Between(Time{}, faults.stall_max);
-  world_->At(world_->now() + delay, [this, &op] {
+  PerformAt(op, world_->now() + delay + disk_.HeldUp(world_->now()));
+}
+
+// What would be done while the disk is frozen is done at the thaw.
+void SimLoop::PerformAt(engine::FileOp& op, Time at) noexcept {
+  world_->At(at, [this, &op] {
+    const Time now = world_->now();
+    if (disk_.FrozenAt(now)) return PerformAt(op, now + disk_.HeldUp(now));
     op.result = disk_.PerformAside(op);
     finished_.push_back(&op);
+    if (SimStallMonitor* monitor = world_->stall_monitor())
+      monitor->OnOperation(now - file_ops_moved_at_);
+    file_ops_moved_at_ = now;
   });
 }
 
@@ -286,7 +311,7 @@ void SimLoop::FinishFileOps() noexcept {
   for (std::size_t i = finished_.size(); i > 0; --i) {
     engine::FileOp* op = finished_.front();
     finished_.pop_front();
-    --file_ops_;
+    std::erase(file_ops_, op);
     op->done(*op);
   }
 }

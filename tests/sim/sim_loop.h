@@ -51,7 +51,9 @@ class SimLoop final : public engine::Loop {
   void Set(engine::Timer& timer, Time at) noexcept override;
   void Cancel(engine::Timer& timer) noexcept override;
   void Submit(engine::FileOp& op) noexcept override;
-  std::uint32_t file_ops() const noexcept override { return file_ops_; }
+  std::uint32_t file_ops() const noexcept override {
+    return static_cast<std::uint32_t>(file_ops_.size());
+  }
   void Post(engine::Mail& mail) noexcept override { inbox_.Push(mail); }
   engine::Disk& disk() noexcept override { return disk_; }
   Time now() const noexcept override { return now_; }
@@ -66,6 +68,8 @@ class SimLoop final : public engine::Loop {
   Time NextWork() noexcept;  // when it has work if nothing else happens; kNever
   Time busy_until() const noexcept { return busy_until_; }
   void Spend(Time time) noexcept;
+  // The shard's own time within a turn: what its disk calls have taken is past.
+  Time LocalNow() const noexcept;
   void Ready(engine::SocketId id) noexcept;
   void RoomCame(engine::SocketId id) noexcept;
   void ConnectDone(engine::SocketId id, int error) noexcept;
@@ -102,6 +106,8 @@ class SimLoop final : public engine::Loop {
   engine::SocketId NewSocket(int end, engine::SocketEvents& owner, engine::ReadMode mode) noexcept;
   void DeliverMail() noexcept;
   void Accept() noexcept;
+  void PerformAt(engine::FileOp& op, Time at) noexcept;
+  void CheckAlone(const engine::FileOp& op) noexcept;
   void FinishFileOps() noexcept;
   void ServeSockets() noexcept;
   void Serve(engine::SocketId id) noexcept;
@@ -125,7 +131,8 @@ class SimLoop final : public engine::Loop {
   std::vector<engine::SocketId> serving_;
   std::vector<Listening> listening_;
   std::deque<engine::FileOp*> finished_;
-  std::uint32_t file_ops_ = 0;
+  std::vector<const engine::FileOp*> file_ops_;  // submitted, and `done` not told
+  Time file_ops_moved_at_{};                     // as engine/io/file_ops.h counts
   std::vector<std::byte> scratch_;
   std::size_t open_sockets_ = 0;
   std::uint64_t accept_pauses_ = 0;

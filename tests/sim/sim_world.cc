@@ -17,6 +17,12 @@ SimLoop& SimWorld::AddLoop(const std::string& name, const std::string& root) {
   return *loops_.back();
 }
 
+SimStallMonitor& SimWorld::WatchStalls(engine::StallGovernor& governor, SimLoop& probed) {
+  ENGINE_CHECK(stall_monitor_ == nullptr);
+  stall_monitor_ = std::make_unique<SimStallMonitor>(*this, governor, probed.sim_disk());
+  return *stall_monitor_;
+}
+
 void SimWorld::At(Time at, std::function<void()> what) {
   events_.emplace(Key{std::max(at, now_), random_.Next(), next_serial_++}, std::move(what));
 }

@@ -27,6 +27,7 @@
 #include "tests/sim/sim_files.h"
 #include "tests/sim/sim_loop.h"
 #include "tests/sim/sim_random.h"
+#include "tests/sim/sim_stalls.h"
 #include "tests/sim/sim_streams.h"
 
 namespace sim {
@@ -40,6 +41,12 @@ class SimWorld {
 
   // A loop with a disk whose root is `root` (absolute). Lives as long as the world.
   SimLoop& AddLoop(const std::string& name, const std::string& root);
+
+  // Feeds `governor`, which outlives the world, from all disks; probes go to that of `probed`.
+  SimStallMonitor& WatchStalls(engine::StallGovernor& governor, SimLoop& probed);
+  SimStallMonitor* stall_monitor() noexcept {
+    return stall_monitor_.get();
+  }  // nullptr: not watched
 
   // One turn of one loop, or a jump to the next event. False: nothing will ever happen again.
   bool Step();
@@ -103,6 +110,7 @@ class SimWorld {
   std::uint64_t next_serial_ = 0;
   std::vector<std::unique_ptr<SimLoop>> loops_;
   std::vector<SimLoop*> runnable_;
+  std::unique_ptr<SimStallMonitor> stall_monitor_;
   std::vector<std::string> broken_;
   std::uint64_t trace_hash_ = 0xcbf29ce484222325U;
   std::uint64_t notes_ = 0;

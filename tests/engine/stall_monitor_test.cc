@@ -1,0 +1,191 @@
+// The monitor's thread with a clock of the test's own: it sees calls that last, probes, comes back,
+// sleeps, and ends.
+#include "engine/io/stall_monitor.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "engine/io/posix_disk.h"
+#include "tests/engine/temp_dir.h"
+
+namespace engine {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::atomic<std::int64_t> test_now{seconds(1000).count()};
+Time TestNow() noexcept {
+  return Time(test_now.load());
+}
+
+class StallMonitorTest : public testing::Test {
+ protected:
+  StallMonitorTest() {
+    options_.governor = &governor_;
+    options_.shards = 2;
+    options_.probe_directory = dir_.path();
+    options_.clock = &TestNow;
+    options_.context = this;
+    options_.changed = [](void* context, StallChange change, const StallCounts& counts) noexcept {
+      auto& test = *static_cast<StallMonitorTest*>(context);
+      test.onsets_.store(counts.onsets);
+      test.last_.store(change);
+      test.changes_.fetch_add(1);
+      test.changes_.notify_all();
+    };
+  }
+  void Start() {
+    auto monitor = StallMonitor::Start(options_);
+    ASSERT_TRUE(monitor.ok()) << monitor.status();
+    monitor_ = *std::move(monitor);
+  }
+  static void Advance(Time by) { test_now.fetch_add(by.count()); }
+  void AwaitChange(int number) {
+    for (int seen = changes_.load(); seen < number; seen = changes_.load())
+      changes_.wait(seen);
+  }
+  // One probe after the other, until it has seen `more` or file work came back. Time stands still
+  // while a probe is under way, so all are good.
+  void AwaitProbes(std::uint64_t more) {
+    for (; more > 0 && governor_.async(); --more) {
+      const std::uint64_t before = governor_.counts(TestNow()).probes;
+      Advance(StallGovernor::kProbeEvery);
+      while (governor_.async() && governor_.counts(TestNow()).probes == before)
+        std::this_thread::yield();
+    }
+  }
+  FileCallClock& calls() { return monitor_->calls(ShardId{1}); }
+
+  TempDir dir_;
+  StallGovernor governor_{FileWork::kAuto};
+  StallMonitorOptions options_;
+  std::atomic<int> changes_{0};
+  std::atomic<StallChange> last_{StallChange::kNone};
+  std::atomic<std::uint64_t> onsets_{0};
+  std::unique_ptr<StallMonitor> monitor_;  // last: its thread uses what is above
+};
+
+TEST_F(StallMonitorTest, SeesACallThatLastsAndComesBack) {
+  Start();
+  const Time began = TestNow();
+  calls().Begin(began);
+  Advance(milliseconds(25));
+  AwaitChange(1);
+  EXPECT_EQ(last_.load(), StallChange::kOnset);
+  EXPECT_TRUE(governor_.async());
+  AwaitProbes(45);  // 11 s of good ones, and the call still lasts
+  EXPECT_TRUE(governor_.async());
+  calls().End(began);
+  AwaitProbes(100);
+  AwaitChange(2);
+  EXPECT_EQ(last_.load(), StallChange::kCleared);
+  EXPECT_FALSE(governor_.async());
+  EXPECT_EQ(onsets_.load(), 1U);
+  EXPECT_TRUE(monitor_->Stop());
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path())) << "the probe's file is removed";
+}
+
+TEST_F(StallMonitorTest, WakesForEachNewStallFromItsSleep) {
+  Start();
+  for (int round = 0; round < 2; ++round) {
+    const Time began = TestNow();
+    monitor_->file_thread_calls(ShardId{0}).Begin(began);  // wakes it
+    Advance(milliseconds(21));
+    AwaitChange(2 * round + 1);
+    monitor_->file_thread_calls(ShardId{0}).End(began);
+    AwaitProbes(100);
+    AwaitChange(2 * round + 2);
+  }
+  EXPECT_EQ(governor_.counts(TestNow()).onsets, 2U);
+}
+
+TEST_F(StallMonitorTest, ADiskIsWatchedWhileItsShardWorks) {
+  Start();
+  TempDir root;
+  auto disk = PosixDisk::Open({.root = root.path(), .calls = &calls()});
+  ASSERT_TRUE(disk.ok());
+  std::thread shard([&] {
+    std::uint64_t bytes = 0;
+    std::uint64_t inodes = 0;
+    for (int i = 0; i < 2000; ++i)
+      EXPECT_TRUE((*disk)->FreeSpace(&bytes, &inodes).ok());
+  });
+  shard.join();
+  EXPECT_EQ(calls().since(), Time::zero());
+  EXPECT_GT(calls().last(), Time::zero());
+  EXPECT_EQ((*disk)->InCallSince(), Time::zero());
+}
+
+TEST_F(StallMonitorTest, WeighsSlowOperations) {
+  Start();
+  governor_.OnOperation(TestNow(), seconds(1));
+  const Time began = TestNow();
+  calls().Begin(began);  // a file call: so it looks
+  calls().End(began);
+  AwaitChange(1);
+  EXPECT_EQ(last_.load(), StallChange::kOnset);
+}
+
+TEST_F(StallMonitorTest, TakesAProbeThatFailsForABadOne) {
+  TempDir gone;
+  options_.probe_directory = gone / "gone";
+  std::filesystem::create_directory(options_.probe_directory);
+  Start();
+  std::filesystem::remove(options_.probe_directory);
+  const Time began = TestNow();
+  calls().Begin(began);
+  Advance(milliseconds(21));
+  AwaitChange(1);
+  calls().End(began);
+  AwaitProbes(45);
+  EXPECT_TRUE(governor_.async());
+  EXPECT_GE(governor_.counts(TestNow()).probes_bad, 45U);
+}
+
+TEST_F(StallMonitorTest, EndsAtOnceWhateverItDoes) {
+  Start();
+  EXPECT_TRUE(monitor_->Stop());
+  EXPECT_TRUE(monitor_->Stop());
+  Start();
+  calls().Begin(TestNow());
+  EXPECT_TRUE(monitor_->Stop());
+}
+
+TEST_F(StallMonitorTest, IsLeftBehindInAProbeThatDoesNotReturn) {
+  const std::string probe = dir_ / StallMonitor::kProbeName;
+  ASSERT_EQ(::mkfifo(probe.c_str(), 0600), 0);  // opening it to write waits for a reader
+  Start();
+  calls().Begin(TestNow());
+  Advance(milliseconds(21));
+  AwaitChange(1);
+  EXPECT_FALSE(monitor_->Stop());
+  monitor_.reset();
+  const int reader = ::open(probe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  EXPECT_GE(reader, 0);
+  while (std::filesystem::exists(probe))  // the thread goes on, and removes it
+    std::this_thread::yield();
+  ::close(reader);
+}
+
+TEST_F(StallMonitorTest, SaysWhichFolderItCannotOpen) {
+  options_.probe_directory = "/nonexistent/spool";
+  const absl::Status status = StallMonitor::Start(options_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("/nonexistent/spool"), std::string_view::npos) << status;
+}
+
+}  // namespace
+}  // namespace engine
