@@ -17,7 +17,7 @@ namespace relay {
 
 using Seconds = std::chrono::seconds;
 
-enum class IoChoice : std::uint8_t { kAuto, kUring, kEpoll };
+enum class IoChoice : std::uint8_t { kAuto, kUring, kUringRecv, kEpoll };
 enum class DeliveryCareOf : std::uint8_t { kClient, kServer };
 enum class LogAddresses : std::uint8_t { kFull, kDomain, kNone };
 // kAll: a delheader for index 1 of an X- field takes every occurrence; kFirst: as asked, like the

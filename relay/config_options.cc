@@ -142,8 +142,10 @@ std::string ReadHeader(const Option& option, std::string_view value, Config& con
 
 constexpr std::array<Choice<DeliveryCareOf>, 2> kDelivery{
     {{"client", DeliveryCareOf::kClient}, {"server", DeliveryCareOf::kServer}}};
-constexpr std::array<Choice<IoChoice>, 3> kIo{
-    {{"auto", IoChoice::kAuto}, {"uring", IoChoice::kUring}, {"epoll", IoChoice::kEpoll}}};
+constexpr std::array<Choice<IoChoice>, 4> kIo{{{"auto", IoChoice::kAuto},
+                                               {"uring", IoChoice::kUring},
+                                               {"uring-recv", IoChoice::kUringRecv},
+                                               {"epoll", IoChoice::kEpoll}}};
 constexpr std::array<Choice<LogAddresses>, 3> kAddresses{{{"full", LogAddresses::kFull},
                                                           {"domain", LogAddresses::kDomain},
                                                           {"none", LogAddresses::kNone}}};
@@ -211,7 +213,7 @@ const std::array kOptions = {
     Option{0, "shards", "N", "Threads (0: one per core)",
            [](const Option& o, Text v, Line& l) {
              return ReadNumber(o, v, {"number of shards", 0, kShardsMax}, &l.config.shards); }},
-    Option{0, "io", "auto|uring|epoll", "How to wait for input",
+    Option{0, "io", "auto|uring|uring-recv|epoll", "How to wait for input",
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of input", kIo, &l.config.io); }},
     Option{0, "log-addresses", "full|domain|none", "How much of mail addresses the log shows",
            [](const Option& o, Text v, Line& l) {

@@ -29,6 +29,7 @@ engine::IoChoice EngineChoice(IoChoice choice) noexcept {
   switch (choice) {
     case IoChoice::kAuto: return engine::IoChoice::kAuto;
     case IoChoice::kUring: return engine::IoChoice::kUring;
+    case IoChoice::kUringRecv: return engine::IoChoice::kUringRecv;
     case IoChoice::kEpoll: return engine::IoChoice::kEpoll;
   }
   return engine::IoChoice::kAuto;
@@ -116,7 +117,7 @@ absl::Status Daemon::Start(int listener) {
   engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
   absl::Status status = StartShards(choice.picked);
   if (!status.ok() && settings_.config.io == IoChoice::kAuto &&
-      choice.picked == engine::IoChoice::kUring) {
+      choice.picked != engine::IoChoice::kEpoll) {
     // The probe had its ring, but not every shard got one: locked memory is a limit of the user.
     choice = {.picked = engine::IoChoice::kEpoll,
               .text = "epoll (" + std::string(status.message()) + ")"};

@@ -78,6 +78,7 @@ FLOOR = load.FLOOR
 SUBJECTS = [
     Subject(REFERENCE, incumbent, signal.SIGKILL),
     Subject("millrace uring", millrace("uring"), signal.SIGTERM),
+    Subject("millrace uring-recv", millrace("uring-recv"), signal.SIGTERM),
     Subject("millrace epoll", millrace("epoll"), signal.SIGTERM),
     Subject(FLOOR, the_floor, signal.SIGKILL),
 ]

@@ -7,8 +7,8 @@ import plots
 import report
 
 STYLE = pathlib.Path(__file__).with_name("page.css")
-CSS = {daemons.REFERENCE: "c-incumbent", "millrace uring": "c-uring", "millrace epoll": "c-epoll",
-       daemons.FLOOR: "c-floor"}
+CSS = {daemons.REFERENCE: "c-incumbent", "millrace uring": "c-uring", "millrace uring-recv": "c-recv",
+       "millrace epoll": "c-epoll", daemons.FLOOR: "c-floor"}
 LEFT_OUT = "left out"
 COLUMNS = ["scenario", "spool", "subject", "CPU µs/message", "to incumbent", "to floor", "messages/s", "cores", "p50 ms",
            "p99 ms", "MiB", "failed"]
@@ -33,7 +33,7 @@ def intro(run):
     about = run["facts"]
     legend = "".join(f'<span><i class="{CSS[name]}"></i>{esc(name)}</span>' for name in subjects(run))
     notes = "".join(f"<li>{esc(note)}</li>" for note in [*report.head(about), *about["notes"]])
-    return f"""<p>Debian's amavisd-milter, millrace with each of its two io sources, and the <em>floor</em>: a plain loop
+    return f"""<p>Debian's amavisd-milter, millrace with each of its three io sources, and the <em>floor</em>: a plain loop
 that does the least work that the job can be. All got the same messages from one player and the same replies from one
 scanner, in turns. CPU is user and system time of the daemon's whole process. Bars are medians, the thin lines go
 from the lowest to the highest round; ratios are taken within each round. Every plot has its own scale, which begins

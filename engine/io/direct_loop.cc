@@ -123,7 +123,7 @@ void DirectLoop::SetReadMode(SocketId id, ReadMode mode) noexcept {
   const bool hint_only = reads && before != ReadMode::kPaused && before != ReadMode::kDirect &&
                          mode != ReadMode::kDirect;
   if (!reads || hint_only || record->gone) return;
-  if (!record->read_watched) {
+  if (!record->read_watched && !record->ring_reads) {
     if (const int error = WatchReads(id, *record); error != 0) record->error = error;
   }
   PutOnReadyList(*record);
@@ -134,7 +134,7 @@ void DirectLoop::Close(SocketId id) noexcept {
   if (record == nullptr) return;
   record->owner = nullptr;
   Forget(id, *record);
-  ::close(std::exchange(record->fd, -1));
+  record->fd = -1;
   FreeIfDone(*record);
 }
 
@@ -213,6 +213,10 @@ bool DirectLoop::TellWritable(SocketId id, SocketRecord& record) noexcept {
   return FindOpen(id) != nullptr;
 }
 
+void DirectLoop::ServeRing(SocketId, SocketRecord&) noexcept {
+  ENGINE_CHECK(false);  // no ring, no ring_reads
+}
+
 void DirectLoop::FinishConnect(SocketId id, SocketRecord& record) noexcept {
   int error = 0;
   socklen_t length = sizeof error;
@@ -244,8 +248,8 @@ void DirectLoop::OnReadiness(SocketId id, std::uint32_t events) noexcept {
     if ((events & EPOLLERR) != 0) CheckReset(id, *record);
     return;
   }
-  // One that is listed has its share in the next turn.
-  if ((events & ~std::uint32_t{EPOLLOUT}) != 0 && !record->listed) Serve(id);
+  // One that is listed has its share in the next turn; the ring tells of its own bytes.
+  if ((events & ~std::uint32_t{EPOLLOUT}) != 0 && !record->listed && !record->ring_reads) Serve(id);
 }
 
 }  // namespace engine

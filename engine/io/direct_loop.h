@@ -41,6 +41,11 @@ struct LoopOptions {
   Disk* file_thread_disk = nullptr;    // same root, another object; nullptr: Submit is never called
   StallGovernor* stalls = nullptr;     // told how long FileOps take; nullptr: nobody asks
   std::uint32_t sockets_max = 65'536;  // address space only, until used
+  // io_uring alone; smaller in tests, so that what is rare happens.
+  std::uint32_t submissions = 512;         // arms and cancels are rare
+  std::uint32_t completions = 4096;        // an overflow ends multishots
+  std::uint32_t buffers = 256;             // lent by the receiving source; a power of two
+  std::uint32_t bulk_after_bytes = 65536;  // of content, before kBulk is acted on
 };
 
 class DirectLoop : public Loop {
@@ -79,12 +84,14 @@ class DirectLoop : public Loop {
   virtual int WatchReads(SocketId id, SocketRecord& record) noexcept = 0;
   virtual int WatchWrites(SocketId id, SocketRecord& record) noexcept = 0;
   virtual int WatchListener(SocketId watch, int fd) noexcept = 0;
-  // Ends what was watched; the descriptor is closed right after. Counts kernel_ops.
+  // Ends what was watched and closes the descriptor, at the latest with the turn.
   virtual void Forget(SocketId id, SocketRecord& record) noexcept = 0;
   virtual void ForgetListener(SocketId watch, int fd) noexcept = 0;
   // Waits for the first event, mail or the time; the events are served in Dispatch.
   virtual void Wait(Time at_most) noexcept = 0;
   virtual void Dispatch() noexcept = 0;
+  // A record with ring_reads is ready: the kernel receives for it, not this class.
+  virtual void ServeRing(SocketId id, SocketRecord& record) noexcept;
 
   // From Dispatch: EPOLL* bits, which are the POLL* bits too.
   void OnReadiness(SocketId id, std::uint32_t events) noexcept;
@@ -96,6 +103,12 @@ class DirectLoop : public Loop {
   // The record, also when closed already; nullptr: freed.
   SocketRecord* FindRecord(SocketId id) noexcept { return table_.Find(HandleOf(id)); }
   SocketRecord* FindOpen(SocketId id) noexcept;
+  // For a source that also receives by itself. What is put on the list is served in the next turn.
+  void PutOnReadyList(SocketRecord& record) noexcept;
+  void Serve(SocketId id) noexcept;
+  void Receive(SocketId id) noexcept;
+  // The socket has ended; held back while paused unless it was reset.
+  void End(SocketId id, int error) noexcept;
 
   Mailbox& mailbox() noexcept { return mailbox_; }
   SocketTable& table() noexcept { return table_; }
@@ -106,7 +119,6 @@ class DirectLoop : public Loop {
   enum class Received : std::uint8_t { kDrained, kMore, kEnd, kError, kStopped };
 
   SocketId Add(int fd, SocketEvents& owner, ReadMode mode) noexcept;
-  void PutOnReadyList(SocketRecord& record) noexcept;
   void ServeReadyList() noexcept;
   Time SleepFor(Time at_most) noexcept;
   void FreeIfDone(SocketRecord& record) noexcept;
@@ -115,12 +127,8 @@ class DirectLoop : public Loop {
   bool TellWritable(SocketId id, SocketRecord& record) noexcept;
   void WantWrite(SocketId id, SocketRecord& record) noexcept;
   void CheckReset(SocketId id, SocketRecord& record) noexcept;
-  void Serve(SocketId id) noexcept;
-  void Receive(SocketId id) noexcept;
   Received ReceiveBytes(SocketId id, std::size_t* bytes, int* error) noexcept;
   void ServeDirect(SocketId id) noexcept;
-  // The socket has ended; held back while paused unless it was reset.
-  void End(SocketId id, int error) noexcept;
   void TellGone(SocketId id, SocketRecord& record, int error) noexcept;
 
   Disk* disk_;

@@ -91,6 +91,7 @@ void DirectLoop::Serve(SocketId id) noexcept {
     TellGone(id, *record, record->error);
     return;
   }
+  if (record->ring_reads) return ServeRing(id, *record);
   switch (record->mode) {
     case ReadMode::kSmall:
     case ReadMode::kBulk: Receive(id); break;

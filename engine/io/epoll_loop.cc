@@ -71,7 +71,9 @@ int EpollLoop::WatchListener(SocketId watch, int fd) noexcept {
 }
 
 // close(2) takes the descriptor out of the set: nothing here has a copy of it.
-void EpollLoop::Forget(SocketId, SocketRecord&) noexcept {}
+void EpollLoop::Forget(SocketId, SocketRecord& record) noexcept {
+  ::close(record.fd);
+}
 
 void EpollLoop::ForgetListener(SocketId, int fd) noexcept {
   Control(EPOLL_CTL_DEL, fd, 0, 0);
@@ -117,7 +119,9 @@ void EpollLoop::Dispatch() noexcept {
       case KernelTag::kWake: mailbox().DrainWake(); break;
       case KernelTag::kWrite:
       case KernelTag::kFile:
-      case KernelTag::kCancel: break;  // never named to epoll
+      case KernelTag::kCancel:
+      case KernelTag::kReceive:
+      case KernelTag::kEnd: break;  // never named to epoll
     }
   }
   event_count_ = 0;

@@ -1,7 +1,8 @@
 // Chooses and makes the loop of a shard.
 //
-//   auto:  io_uring poll where the probe passes, else epoll, with the reason
-//   uring: io_uring poll or an error        epoll: epoll
+//   auto:       io_uring poll where the probe passes, else epoll, with the reason
+//   uring:      io_uring poll or an error        uring-recv: io_uring recv or an error
+//   epoll:      epoll
 //
 // Probe once at start (ProbeLoop: one log line, a metric); then each shard makes its loop of the
 // kind that was picked, in its own thread.
@@ -20,9 +21,9 @@
 
 namespace engine {
 
-enum class IoChoice : std::uint8_t { kAuto, kUring, kEpoll };
+enum class IoChoice : std::uint8_t { kAuto, kUring, kUringRecv, kEpoll };
 
-// "auto", "uring" (also "io_uring"), "epoll"; nullopt: none of these.
+// "auto", "uring" (also "io_uring"), "uring-recv", "epoll"; nullopt: none of these.
 std::optional<IoChoice> ParseIoChoice(std::string_view text) noexcept;
 
 struct LoopChoice {
@@ -30,8 +31,8 @@ struct LoopChoice {
   std::string text;                    // "epoll (io_uring_setup: ... )": for one log line
 };
 
-// Any thread. kUring is answered also where the probe fails: the text then says so, and MakeLoop
-// will not make one.
+// Any thread. A forced kind of io_uring is answered also where the probe fails: the text then says
+// so, and MakeLoop will not make one.
 LoopChoice ProbeLoop(IoChoice wanted);
 
 // In the thread that will run the loop. kAuto probes. Errors have the reason and the next step.

@@ -18,7 +18,16 @@
 
 namespace engine {
 
-enum class KernelTag : std::uint8_t { kRead, kWrite, kListener, kWake, kFile, kCancel };
+enum class KernelTag : std::uint8_t {
+  kRead,
+  kWrite,
+  kListener,
+  kWake,
+  kFile,
+  kCancel,
+  kReceive,
+  kEnd
+};
 
 inline constexpr std::uint32_t kSocketIndexBits = 29;
 
@@ -48,10 +57,11 @@ struct SocketRecord {
   bool wants_write : 1 = false;  // OnWritable is due when the kernel says so
   bool write_watched : 1 = false;
   bool read_watched : 1 = false;
-  bool hung_up : 1 = false;  // read on to the end: no edge will come for it
-  bool gone : 1 = false;     // OnGone was told
+  bool hung_up : 1 = false;     // read on to the end: no edge will come for it
+  bool gone : 1 = false;        // OnGone was told
+  bool ring_reads : 1 = false;  // the ring receives, or its bytes wait: no direct receive
 };
-static_assert(sizeof(SocketRecord) <= 32);
+static_assert(sizeof(SocketRecord) <= 24);
 
 using SocketTable = Slab<SocketRecord>;
 

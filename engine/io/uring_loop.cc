@@ -25,13 +25,8 @@ constexpr int kSubmitTriesMax = 1000;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Loop>> UringLoop::Make(const LoopOptions& options) {
-  io_uring ring{};
-  if (absl::Status status = OpenRing(&ring); !status.ok()) return status;
   std::unique_ptr<UringLoop> loop(new UringLoop(options));
-  loop->ring_ = ring;
-  const int wake = loop->mailbox().wake_descriptor();
-  if (wake < 0 || loop->Poll(wake, POLLIN, true, KernelName(KernelTag::kWake, {})) != 0)
-    return absl::UnavailableError("eventfd: descriptors have run out; raise LimitNOFILE");
+  if (absl::Status status = loop->Open(options); !status.ok()) return status;
   return std::unique_ptr<Loop>(std::move(loop));
 }
 
@@ -40,7 +35,20 @@ UringLoop::UringLoop(const LoopOptions& options) noexcept
       writes_(options.stalls),
       file_thread_(mailbox(), options.file_thread_disk, options.stalls) {}
 
+absl::Status UringLoop::Open(const LoopOptions& options) {
+  if (absl::Status status = OpenRing(&ring_, options.submissions, options.completions);
+      !status.ok())
+    return status;
+  open_ = true;
+  const int wake = mailbox().wake_descriptor();
+  if (wake < 0 || Poll(wake, POLLIN, true, KernelName(KernelTag::kWake, {})) != 0)
+    return absl::UnavailableError("eventfd: descriptors have run out; raise LimitNOFILE");
+  return absl::OkStatus();
+}
+
 UringLoop::~UringLoop() {
+  if (!open_) return;
+  ::io_uring_submit(&ring_);  // the closes of the last turn
   // File operations are never cancelled: their buffers are in the kernel's hands until the end.
   while (writes_.in_flight() > 0) {
     io_uring_cqe* cqe = nullptr;
@@ -73,13 +81,29 @@ int UringLoop::Poll(int fd, std::uint32_t events, bool multishot, std::uint64_t 
   return 0;
 }
 
-// Where the queue is full, the shutdown's own completion brings us back (OnSocketCompletion).
-void UringLoop::CancelRequest(std::uint64_t name) noexcept {
+bool UringLoop::CancelRequest(std::uint64_t name) noexcept {
   io_uring_sqe* sqe = NextSqe();
-  if (sqe == nullptr) return;
+  if (sqe == nullptr) return false;
   ::io_uring_prep_cancel64(sqe, name, 0);
   sqe->user_data = KernelName(KernelTag::kCancel, {});
   sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  return true;
+}
+
+// Not close(2): a request that waits in the queue would meet whatever gets the number next.
+void UringLoop::CloseLater(int fd) noexcept {
+  io_uring_sqe* sqe = NextSqe();
+  for (int tries = 0; sqe == nullptr; ++tries) {
+    ENGINE_CHECK(tries < kSubmitTriesMax);
+    ::io_uring_submit_and_get_events(&ring_);
+    sqe = ::io_uring_get_sqe(&ring_);
+  }
+  ::io_uring_prep_close(sqe, fd);
+  sqe->user_data = KernelName(KernelTag::kCancel, {});
+  sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+  if (++closes_ < kClosesMax) return;
+  closes_ = 0;
+  ::io_uring_submit(&ring_);
 }
 
 int UringLoop::WatchReads(SocketId id, SocketRecord& record) noexcept {
@@ -106,9 +130,13 @@ int UringLoop::WatchListener(SocketId watch, int fd) noexcept {
 }
 
 void UringLoop::Forget(SocketId id, SocketRecord& record) noexcept {
-  ::shutdown(record.fd, SHUT_RDWR);
-  if (record.read_watched) CancelRequest(KernelName(KernelTag::kRead, id));
-  if (record.write_watched) CancelRequest(KernelName(KernelTag::kWrite, id));
+  bool cancelled = true;
+  if (record.read_watched) cancelled = CancelRequest(KernelName(KernelTag::kRead, id));
+  if (record.write_watched)
+    cancelled = CancelRequest(KernelName(KernelTag::kWrite, id)) && cancelled;
+  // Where the queue was full, the completion that this causes brings us back to cancel it.
+  if (!cancelled) ::shutdown(record.fd, SHUT_RDWR);
+  CloseLater(record.fd);
 }
 
 void UringLoop::ForgetListener(SocketId watch, int) noexcept {
@@ -135,6 +163,7 @@ void UringLoop::Submit(FileOp& op) noexcept {
 
 void UringLoop::Wait(Time at_most) noexcept {
   int result = 0;
+  closes_ = 0;
   if (at_most <= Time::zero()) {
     result = ::io_uring_submit_and_get_events(&ring_);
   } else {
@@ -174,6 +203,8 @@ void UringLoop::OnCompletion(const io_uring_cqe& cqe) noexcept {
       writes_.Finish(id.index, cqe.res < 0 ? IoResult{0, -cqe.res} : IoResult{cqe.res, 0});
       break;
     case KernelTag::kCancel: break;  // it had ended by itself (ENOENT, EALREADY)
+    case KernelTag::kReceive:
+    case KernelTag::kEnd: OnReceiveCompletion(tag, id, cqe); break;
   }
 }
 
@@ -195,8 +226,8 @@ void UringLoop::OnSocketCompletion(KernelTag tag, SocketId id, const io_uring_cq
   }
   if (last) OnKernelOpEnd(*record);
   if (cqe.res < 0) {
-    Fail(*record, -cqe.res);
-    return;
+    if (cqe.res == -ECANCELED && tag == KernelTag::kRead) return KeepWatching(id, *record);
+    return Fail(*record, -cqe.res);
   }
   OnReadiness(id, static_cast<std::uint32_t>(cqe.res));
   record = FindOpen(id);
@@ -205,9 +236,17 @@ void UringLoop::OnSocketCompletion(KernelTag tag, SocketId id, const io_uring_cq
     // Ended by the end of the peer's sending: there is no room yet.
     if (const int error = WatchWrites(id, *record); error != 0) return Fail(*record, error);
   }
-  // Ended without our asking. One that is hung up is read to its end by the ready list.
-  if (record == nullptr || record->read_watched || record->hung_up || record->gone) return;
-  if (const int error = WatchReads(id, *record); error != 0) Fail(*record, error);
+  if (record != nullptr) KeepWatching(id, *record);
+}
+
+// Ended without our asking. One that is hung up is read to its end by the ready list.
+void UringLoop::KeepWatching(SocketId id, SocketRecord& record) noexcept {
+  if (record.read_watched || record.hung_up || record.gone) return;
+  if (const int error = WatchReads(id, record); error != 0) Fail(record, error);
+}
+
+void UringLoop::OnReceiveCompletion(KernelTag, SocketId, const io_uring_cqe&) noexcept {
+  ENGINE_CHECK(false);  // never asked for
 }
 
 void UringLoop::OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) noexcept {

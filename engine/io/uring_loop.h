@@ -5,19 +5,21 @@
 //   kRead      multishot POLL, POLLIN | POLLRDHUP      ended without our asking: armed again
 //   kWrite     one-shot POLL, POLLOUT                  only while a Send or Connect waits
 //   kListener  multishot POLL        kWake  multishot POLL on the mailbox's eventfd
-//   kFile      WRITEV, index = number in FileOps       kCancel  ASYNC_CANCEL; tells failures alone
+//   kFile      WRITEV, index = number in FileOps       kCancel  ASYNC_CANCEL, CLOSE: failures alone
+//   kReceive, kEnd   of the receiving source (uring_recv_loop.h)
 //
 // A WRITEV goes straight to an io-wq worker (IOSQE_ASYNC): buffered writes end there anyway, and
 // the attempt before it blocks on a frozen file system (before Linux 6.12). At most kWorkersBounded
 // per ring (uring_setup.cc). The other kinds of file work have no opcode or several calls: file
 // thread.
 //
-// Close: shutdown (the poll holds the file, so close(2) alone would not tell the peer), cancel,
-// close. The record lives until each of its requests has had its last completion.
+// Close: cancels, then CLOSE, queued for the kernel: no system call of their own. The peer sees the
+// end when the turn has ended and the ring is entered; until then the descriptor's number is taken,
+// so that no request can meet another file under it. At most kClosesMax wait for that.
+// The record lives until each of its requests has had its last completion.
 // A completion queue that overflowed ends multishots (no F_MORE): they are armed again.
 //
 // Sources: io_uring_enter(2), io_uring_prep_poll_multishot(3), io_uring_prep_cancel(3).
-// Why POLL and not RECV: no lent buffers, no ENOBUFS, one code with epoll; as fast on this traffic.
 #ifndef MILLRACE_ENGINE_IO_URING_LOOP_H_
 #define MILLRACE_ENGINE_IO_URING_LOOP_H_
 
@@ -26,6 +28,7 @@
 
 #include <liburing.h>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "engine/io/direct_loop.h"
 #include "engine/io/file_ops.h"
@@ -33,9 +36,10 @@
 
 namespace engine {
 
-class UringLoop final : public DirectLoop {
+class UringLoop : public DirectLoop {
  public:
   static constexpr unsigned kCompletionsPerTurnMax = 4096;
+  static constexpr unsigned kClosesMax = 16;  // descriptors of a shard beyond its open sockets
 
   // In the shard's own thread, which alone may use it. kUnavailable: no ring, and why.
   static absl::StatusOr<std::unique_ptr<Loop>> Make(const LoopOptions& options);
@@ -47,27 +51,37 @@ class UringLoop final : public DirectLoop {
   }
   const char* source_name() const noexcept override { return "io_uring poll"; }
 
- private:
+ protected:
   explicit UringLoop(const LoopOptions& options) noexcept;
+  absl::Status Open(const LoopOptions& options);
 
   // nullptr: the queue is full and the kernel takes nothing for now.
   io_uring_sqe* NextSqe() noexcept;
+  bool CancelRequest(std::uint64_t name) noexcept;  // false: not queued
   int Poll(int fd, std::uint32_t events, bool multishot, std::uint64_t name) noexcept;
-  void CancelRequest(std::uint64_t name) noexcept;
+  io_uring& ring() noexcept { return ring_; }
 
   int WatchReads(SocketId id, SocketRecord& record) noexcept override;
+  void Forget(SocketId id, SocketRecord& record) noexcept override;
+  void Dispatch() noexcept override;
+  // After a completion for an open socket: watches it on, where that has ended.
+  virtual void KeepWatching(SocketId id, SocketRecord& record) noexcept;
+  virtual void OnReceiveCompletion(KernelTag tag, SocketId id, const io_uring_cqe& cqe) noexcept;
+
+ private:
+  void CloseLater(int fd) noexcept;
   int WatchWrites(SocketId id, SocketRecord& record) noexcept override;
   int WatchListener(SocketId watch, int fd) noexcept override;
-  void Forget(SocketId id, SocketRecord& record) noexcept override;
   void ForgetListener(SocketId watch, int fd) noexcept override;
   void Wait(Time at_most) noexcept override;
-  void Dispatch() noexcept override;
 
   void OnCompletion(const io_uring_cqe& cqe) noexcept;
   void OnSocketCompletion(KernelTag tag, SocketId id, const io_uring_cqe& cqe) noexcept;
   void OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) noexcept;
 
   io_uring ring_{};
+  bool open_ = false;
+  unsigned closes_ = 0;  // queued in this turn
   FileOps writes_;
   FileThread file_thread_;  // all other kinds
 };

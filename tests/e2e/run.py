@@ -100,7 +100,7 @@ def parse_arguments():
         help="folder with millrace's programs (default: $MILLRACE_BIN_DIR)",
     )
     parser.add_argument("--daemon", choices=sorted(daemon.BY_NAME), default="millrace")
-    parser.add_argument("--io", choices=("auto", "uring", "epoll"), help="millrace's --io")
+    parser.add_argument("--io", choices=("auto", "uring", "uring-recv", "epoll"), help="millrace's --io")
     parser.add_argument("-k", dest="pattern", help="only tests whose name contains this")
     parser.add_argument(
         "--cache", help="folder for the unpacked Sendmail (default: ~/.cache/millrace-e2e)"

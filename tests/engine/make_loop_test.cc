@@ -38,6 +38,7 @@ TEST(MakeLoopTest, ParsesTheNames) {
   EXPECT_EQ(ParseIoChoice("auto"), IoChoice::kAuto);
   EXPECT_EQ(ParseIoChoice("uring"), IoChoice::kUring);
   EXPECT_EQ(ParseIoChoice("io_uring"), IoChoice::kUring);
+  EXPECT_EQ(ParseIoChoice("uring-recv"), IoChoice::kUringRecv);
   EXPECT_EQ(ParseIoChoice("epoll"), IoChoice::kEpoll);
   EXPECT_EQ(ParseIoChoice(""), std::nullopt);
   EXPECT_EQ(ParseIoChoice("EPOLL"), std::nullopt);
@@ -49,11 +50,13 @@ TEST(MakeLoopTest, MakesWhatIsAskedFor) {
   const LoopOptions options = {.disk = disk.get(), .sockets_max = 4};
   EXPECT_EQ(ProbeLoop(IoChoice::kEpoll).picked, IoChoice::kEpoll);
   EXPECT_EQ((*MakeLoop(IoChoice::kEpoll, options))->source_name(), std::string_view("epoll"));
-  const LoopChoice picked = ProbeLoop(IoChoice::kAuto);
-  EXPECT_NE(picked.picked, IoChoice::kAuto);
-  auto loop = MakeLoop(picked.picked, options);
-  ASSERT_TRUE(loop.ok()) << loop.status();
-  EXPECT_EQ(picked.text.find((*loop)->source_name()), 0U) << picked.text;
+  for (const IoChoice wanted : {IoChoice::kAuto, IoChoice::kUring, IoChoice::kUringRecv}) {
+    const LoopChoice picked = ProbeLoop(wanted);
+    EXPECT_NE(picked.picked, IoChoice::kAuto);
+    auto loop = MakeLoop(picked.picked, options);
+    ASSERT_TRUE(loop.ok()) << loop.status();
+    EXPECT_EQ(picked.text.find((*loop)->source_name()), 0U) << picked.text;
+  }
 }
 
 TEST(MakeLoopTest, AnswersNoSocketWhenTheTableIsFull) {
@@ -99,9 +102,11 @@ bool RefusedRight(std::string_view reason) {
   const LoopChoice chosen = ProbeLoop(IoChoice::kAuto);
   const auto automatic = MakeLoop(IoChoice::kAuto, options);
   const auto forced = MakeLoop(IoChoice::kUring, options);
+  const auto receiving = MakeLoop(IoChoice::kUringRecv, options);
   const bool right = chosen.picked == IoChoice::kEpoll &&
                      chosen.text.find(reason) != std::string::npos && automatic.ok() &&
                      (*automatic)->source_name() == std::string_view("epoll") && !forced.ok() &&
+                     !receiving.ok() &&
                      std::string(forced.status().message()).find("--io=epoll") != std::string::npos;
   if (!right) std::fprintf(stderr, "%s\n", chosen.text.c_str());
   return right;

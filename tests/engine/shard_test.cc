@@ -102,7 +102,9 @@ class ShardTest : public testing::TestWithParam<IoChoice> {
   TempDir dir_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Loops, ShardTest, testing::Values(IoChoice::kEpoll, IoChoice::kUring));
+INSTANTIATE_TEST_SUITE_P(Loops,
+                         ShardTest,
+                         testing::Values(IoChoice::kEpoll, IoChoice::kUring, IoChoice::kUringRecv));
 
 TEST_P(ShardTest, SpreadsConnectionsThatOneShardAccepts) {
   const Address at = *ParseAddress("unix:" + (dir_ / "s"));

@@ -43,7 +43,9 @@ class SignalsTest : public testing::TestWithParam<IoChoice> {
   std::vector<int> signals_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Loops, SignalsTest, testing::Values(IoChoice::kEpoll, IoChoice::kUring));
+INSTANTIATE_TEST_SUITE_P(Loops,
+                         SignalsTest,
+                         testing::Values(IoChoice::kEpoll, IoChoice::kUring, IoChoice::kUringRecv));
 
 TEST_P(SignalsTest, TellsEachSignalInTheLoop) {
   SignalWatch watch(*loop_, &Note, this);

@@ -57,6 +57,13 @@ TEST(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_FALSE(config.socket_mode.has_value());
 }
 
+TEST(ConfigTest, KnowsEverySourceOfInput) {
+  EXPECT_EQ(Parse({"--io=auto"}).config.io, IoChoice::kAuto);
+  EXPECT_EQ(Parse({"--io=uring"}).config.io, IoChoice::kUring);
+  EXPECT_EQ(Parse({"--io=uring-recv"}).config.io, IoChoice::kUringRecv);
+  EXPECT_EQ(Parse({"--io=epoll"}).config.io, IoChoice::kEpoll);
+}
+
 TEST(ConfigTest, TakesProgramNameFromArgv) {
   const char* argv[] = {"/usr/sbin/amavisd-milter"};
   EXPECT_EQ(ParseCommandLine(1, argv).config.program_name, "amavisd-milter");

@@ -100,8 +100,9 @@ void AddRecording(RecordOptions* options, OptionTable* table) {
                                   &options->io,
                                   {{"auto", engine::IoChoice::kAuto},
                                    {"uring", engine::IoChoice::kUring},
+                                   {"uring-recv", engine::IoChoice::kUringRecv},
                                    {"epoll", engine::IoChoice::kEpoll}},
-                                  "auto, uring or epoll");
+                                  "auto, uring, uring-recv or epoll");
   table->Flag("-v, --verbose", &options->verbose, "a status line every ten seconds");
 }
 

@@ -198,11 +198,11 @@ void AddIo(OptionTable* table, engine::IoChoice* io) {
       "--io HOW",
       [io](const std::string& value) {
         const std::optional<engine::IoChoice> choice = engine::ParseIoChoice(value);
-        if (!choice) return Wrong("--io", value, "auto, uring or epoll");
+        if (!choice) return Wrong("--io", value, "auto, uring, uring-recv or epoll");
         *io = *choice;
         return absl::OkStatus();
       },
-      "auto, uring or epoll (auto)");
+      "auto, uring, uring-recv or epoll (auto)");
   table->HelpAndVersion();
 }
 

@@ -85,8 +85,9 @@ command_line::OptionTable MakeTable(ScannerOptions* options) {
                                  &options->io,
                                  {{"auto", engine::IoChoice::kAuto},
                                   {"uring", engine::IoChoice::kUring},
+                                  {"uring-recv", engine::IoChoice::kUringRecv},
                                   {"epoll", engine::IoChoice::kEpoll}},
-                                 "auto, uring or epoll");
+                                 "auto, uring, uring-recv or epoll");
   table.Flag("-v, --verbose", &config->verbose, "one line per request on standard output");
   table.HelpAndVersion();
   return table;
