@@ -23,6 +23,9 @@ enum class LogAddresses : std::uint8_t { kFull, kDomain, kNone };
 // kAll: a delheader for index 1 of an X- field takes every occurrence; kFirst: as asked, like the
 // incumbent.
 enum class DeleteHeader : std::uint8_t { kAll, kFirst };
+// Where a mail server waits for an answer, besides the end of message. kNone: what is refused is
+// told at end of message alone; kConnectData: at CONNECT too.
+enum class ReplyAt : std::uint8_t { kNone, kData, kConnectData };
 
 // Ranges of the numbers, both ends allowed.
 inline constexpr int kDebugLevelMax = 9;
@@ -68,7 +71,8 @@ struct Config {
       unscanned_header_name;  // --unscanned-header; empty: passed-unscanned mail is not marked
   std::string unscanned_header_value;               // without the space after the colon
   DeleteHeader delete_header = DeleteHeader::kAll;  // --delheader
-  bool request_macros = true;  // --request-macros: ask the mail server for what we need
+  bool request_macros = true;         // --request-macros: ask the mail server for what we need
+  ReplyAt reply_at = ReplyAt::kData;  // --reply-at: round trips of a message before its end
 
   // Limits; 0: derived from the limit of open files (relay/limits.h).
   std::uint32_t sessions_max = 0;                     // --max-sessions

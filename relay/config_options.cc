@@ -151,6 +151,8 @@ constexpr std::array<Choice<LogAddresses>, 3> kAddresses{{{"full", LogAddresses:
                                                           {"none", LogAddresses::kNone}}};
 constexpr std::array<Choice<DeleteHeader>, 2> kDelete{
     {{"all", DeleteHeader::kAll}, {"first", DeleteHeader::kFirst}}};
+constexpr std::array<Choice<ReplyAt>, 3> kReplyAt{
+    {{"none", ReplyAt::kNone}, {"data", ReplyAt::kData}, {"connect,data", ReplyAt::kConnectData}}};
 constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
 
 using Text = std::string_view;
@@ -224,6 +226,8 @@ const std::array kOptions = {
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way to delete", kDelete, &l.config.delete_header); }},
     Option{0, "request-macros", "yes|no", "Ask the mail server for the macros needed",
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kYesNo, &l.config.request_macros); }},
+    Option{0, "reply-at", "none|data|connect,data", "Where the mail server awaits an answer before\nthe end of a message",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "place to reply", kReplyAt, &l.config.reply_at); }},
     Option{0, "answer-within", "SEC", "From end of message to verdict\n(0: 540 with Postfix, else 285)",
            [](const Option& o, Text v, Line& l) {
              return ReadSeconds<&Config::answer_within>(o, v, {"time to answer", 0, kTimeoutMaxCount}, l.config); }},

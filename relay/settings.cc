@@ -13,6 +13,16 @@ constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
 
 }  // namespace
 
+milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept {
+  const milter::Protocol silent = milter::FilterOptions{}.protocol | milter::kNoReplyAll;
+  switch (reply_at) {
+    case ReplyAt::kNone: return silent;
+    case ReplyAt::kData: break;
+    case ReplyAt::kConnectData: return silent & ~(milter::kNoReplyConnect | milter::kNoReplyData);
+  }
+  return silent & ~milter::kNoReplyData;
+}
+
 void FillSettings(const Config& config,
                   const Limits& limits,
                   const engine::Address& scanner,
@@ -24,7 +34,8 @@ void FillSettings(const Config& config,
     settings->filter.macro_lists = nullptr;
     settings->refusing_filter.macro_lists = nullptr;
   }
-  settings->refusing_filter.protocol &= ~milter::kNoReplyConnect;
+  settings->filter.protocol = ProtocolOf(config.reply_at);
+  settings->refusing_filter.protocol = settings->filter.protocol & ~milter::kNoReplyConnect;
   settings->sessions_max = limits.sessions_max;
   settings->messages_max = limits.messages_max;
   settings->spool_limits.slots_max = limits.messages_max;

@@ -35,6 +35,10 @@ struct Settings {
   std::uint64_t block_bytes_max = 0;
 };
 
+// What is asked of a mail server: everything unanswered but what `reply_at` names and the end of a
+// message.
+milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept;
+
 // `spool_reuse`: what the spool's file system allows (engine/spool/spool_dir.h). `*settings` must
 // be new: it is filled before the first shard starts.
 void FillSettings(const Config& config,

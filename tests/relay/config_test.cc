@@ -137,6 +137,7 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
                                   "--unscanned-header=X-Scan:  skipped",
                                   "--delheader=first",
                                   "--request-macros=no",
+                                  "--reply-at=connect,data",
                                   "--answer-within=100",
                                   "--max-recipients=10",
                                   "--max-header-bytes=65536",
@@ -161,6 +162,7 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
   EXPECT_EQ(config.unscanned_header_value, "skipped");
   EXPECT_EQ(config.delete_header, DeleteHeader::kFirst);
   EXPECT_FALSE(config.request_macros);
+  EXPECT_EQ(config.reply_at, ReplyAt::kConnectData);
   EXPECT_EQ(config.answer_within, Seconds(100));
   EXPECT_EQ(config.recipients_max, 10U);
   EXPECT_EQ(config.header_bytes_max, 65536U);
@@ -260,8 +262,12 @@ TEST(ConfigTest, RefusesNumbersOutsideTheirRange) {
 }
 
 TEST(ConfigTest, RefusesValuesThatAreNoneOfTheWords) {
-  for (const char* option :
-       {"--io", "--delivery-care-of", "--log-addresses", "--delheader", "--request-macros"}) {
+  for (const char* option : {"--io",
+                             "--delivery-care-of",
+                             "--log-addresses",
+                             "--delheader",
+                             "--request-macros",
+                             "--reply-at"}) {
     EXPECT_NE(ErrorOf({option, "perhaps"}).find("'perhaps'"), std::string::npos) << option;
     EXPECT_NE(ErrorOf({option, ""}).find(option), std::string::npos) << option;
   }

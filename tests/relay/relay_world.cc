@@ -67,7 +67,8 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
       milter_address_(UnixAddress(kMilterPath)) {
   settings_.config = options.config;
   settings_.scanner = UnixAddress(kScannerPath);
-  settings_.refusing_filter.protocol &= ~milter::kNoReplyConnect;
+  settings_.filter.protocol = relay::ProtocolOf(options.config.reply_at);
+  settings_.refusing_filter.protocol = settings_.filter.protocol & ~milter::kNoReplyConnect;
   settings_.sessions_max = options.sessions_max;
   settings_.messages_max = options.messages_max;
   settings_.spool_limits.slots_max = options.messages_max;
