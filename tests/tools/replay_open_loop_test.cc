@@ -140,6 +140,19 @@ TEST(OpenLoopTest, NothingThatWaitedIsLeftOut) {
   }
 }
 
+// Behind the milter's standstill messages begin late; what their verdicts take stays visible.
+TEST(OpenLoopTest, VerdictTimesCountFromTheEndOfMessageAlone) {
+  const auto source = SetOf({"<ok@x>"});
+  PlayerWorld world;
+  world.milter.stalls_until = world.loop.now() + seconds(3);
+  PlayerConfig config = AtRate(1000, 2000);
+  config.sessions = 7;
+  const RunResults& results = world.Play(config, source.get());
+  EXPECT_EQ(results.verdict.count(), 2000U);
+  EXPECT_LT(results.verdict.Percentile(0.99), Us(milliseconds(100)));
+  EXPECT_GT(results.end_of_message.Percentile(0.99), Us(milliseconds(1000)));
+}
+
 TEST(OpenLoopTest, NoMoreSessionsThanAllowed) {
   const auto source = SetOf({"<ok@x>"});
   PlayerWorld world;

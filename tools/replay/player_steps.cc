@@ -167,7 +167,10 @@ void Player::Session::EndMessage(std::size_t message) {
     player_.recorder_.Aborted();
   } else {
     MessageEnd end{.outcome = result.outcome, .transaction = now - plan_.messages[message].due};
-    if (end_sent_) end.end_of_message = now - *end_sent_ + lateness_;
+    if (end_sent_) {
+      end.verdict = now - *end_sent_;
+      end.end_of_message = *end.verdict + lateness_;
+    }
     player_.recorder_.Finished(end);
   }
   // What the player itself broke off says nothing of the verdict.

@@ -229,6 +229,7 @@ std::string JsonReport(const RunResults& results) {
   json report = OfDescription(results.description);
   AddCounts(results, &report);
   report["end_of_message_us"] = OfHistogram(results.end_of_message);
+  report["verdict_us"] = OfHistogram(results.verdict);
   report["transaction_us"] = OfHistogram(results.transaction);
   report["connect_us"] = OfHistogram(results.connect);
   report["start_lateness_us"] = OfHistogram(results.lateness);

@@ -171,6 +171,7 @@ void ResultsRecorder::Finished(const MessageEnd& end) {
     results_.end_of_message.Record(Microseconds(*end.end_of_message));
     point_end_of_message_.Record(Microseconds(*end.end_of_message));
   }
+  if (end.verdict) results_.verdict.Record(Microseconds(*end.verdict));
   results_.transaction.Record(Microseconds(end.transaction));
   point_transaction_.Record(Microseconds(end.transaction));
 }

@@ -151,7 +151,9 @@ struct RunResults {
   std::uint64_t errors_count = 0;
   std::map<std::string, std::uint64_t> errors{};  // by kind
 
-  LatencyHistogram end_of_message{};  // from the bytes that end the message to the verdict
+  LatencyHistogram end_of_message{};  // from the bytes that end the message to the verdict,
+                                      // and how late the message began
+  LatencyHistogram verdict{};         // the same without the lateness: what the filter added
   LatencyHistogram transaction{};     // from the time it was due to the verdict
   LatencyHistogram connect{};
   LatencyHistogram lateness{};  // of starts, against the time they were due
@@ -170,6 +172,7 @@ struct RunResults {
 struct MessageEnd {
   milter::Outcome outcome = milter::Outcome::kNone;
   std::optional<engine::Time> end_of_message{};  // none: decided before its end
+  std::optional<engine::Time> verdict{};         // likewise
   engine::Time transaction{};                    // since it was due
 };
 
