@@ -22,7 +22,6 @@ import load
 INCUMBENT = "/usr/sbin/amavisd-milter"
 START_SECONDS_MAX = 10
 STOP_SECONDS_MAX = 12      # millrace itself takes at most 8
-IDLE_SECONDS_MAX = 12      # for all idle sessions to stand, or to stay as few as they are
 PLAY_SECONDS_MAX = 120
 FILES_MAX = 20000          # open files, the same limit for everyone, where the hard limit allows it
 PR_SET_PDEATHSIG = 1
@@ -42,6 +41,7 @@ class Place:
     work: pathlib.Path     # empty folder
     pid_file: pathlib.Path
     scanner_connections: int  # at most at a time; 0: no limit
+    millrace_limits: tuple    # flags of millrace alone
 
     def flags(self):
         """What the incumbent and millrace call alike."""
@@ -56,11 +56,13 @@ class Subject:
     command: typing.Callable  # Place -> command line
     # The incumbent takes 4.5 s for a SIGTERM and leaves its directories behind; nothing of it is needed any more.
     stop_signal: int
+    floor: str = load.FLOOR  # which floor it is compared with
 
 
-def millrace(io):
+def millrace(io, *flags):
     """millrace as the packages run it, but in the foreground; its log, a line per message, goes to a file."""
-    return lambda place: [str(place.build / "bin/millrace"), f"--io={io}", *place.flags()]
+    return lambda place: [str(place.build / "bin/millrace"), f"--io={io}", *flags, *place.millrace_limits,
+                          *place.flags()]
 
 
 def incumbent(place):
@@ -68,20 +70,34 @@ def incumbent(place):
     return [INCUMBENT, *place.flags()]
 
 
-def the_floor(place):
-    return [str(place.build / "bin/millrace-floor"), f"--listen={place.milter}", f"--scanner={place.scanner}",
-            f"--work={place.work}", "--newlines=lf"]
+def the_floor(newlines):
+    return lambda place: [str(place.build / "bin/millrace-floor"), f"--listen={place.milter}",
+                          f"--scanner={place.scanner}", f"--work={place.work}", f"--newlines={newlines}"]
 
 
-REFERENCE = "amavisd-milter"
+REFERENCE = load.INCUMBENT
 FLOOR = load.FLOOR
+# Who takes part in what: Scenario.subjects. `auto` picks io_uring where it can, so most rows have that alone.
 SUBJECTS = [
     Subject(REFERENCE, incumbent, signal.SIGKILL),
-    Subject("millrace uring", millrace("uring"), signal.SIGTERM),
-    Subject("millrace uring-recv", millrace("uring-recv"), signal.SIGTERM),
-    Subject("millrace epoll", millrace("epoll"), signal.SIGTERM),
-    Subject(FLOOR, the_floor, signal.SIGKILL),
+    Subject(load.URING, millrace("uring"), signal.SIGTERM),
+    Subject(load.EPOLL, millrace("epoll"), signal.SIGTERM),
+    Subject(FLOOR, the_floor("lf"), signal.SIGKILL),
+    Subject(load.FLOOR_CRLF, the_floor("crlf"), signal.SIGKILL, load.FLOOR_CRLF),
+    Subject(load.ONE_SHARD, millrace("uring", "--shards=1"), signal.SIGTERM),
+    Subject(load.TWO_SHARDS, millrace("uring", "--shards=2"), signal.SIGTERM),
+    *[Subject(name, millrace("uring", f"--shards={name.split()[1]}"), signal.SIGTERM) for name in load.MANY_SHARDS],
 ]
+# The same with other masks, for the count of system calls: where the mail server awaits an answer before the end.
+MASKS = [
+    Subject("no reply but the verdict", millrace("uring", "--reply-at=none"), signal.SIGTERM),
+    Subject("DATA", millrace("uring"), signal.SIGTERM),
+    Subject("CONNECT and DATA", millrace("uring", "--reply-at=connect,data"), signal.SIGTERM),
+]
+
+
+def floor_of(name):
+    return next(subject.floor for subject in SUBJECTS if subject.name == name)
 
 
 class User:
@@ -118,7 +134,7 @@ class Rig:
         self.build = options.build.resolve()
         self.daemon_cpu, self.load_cpu = options.daemon_cpu, options.load_cpu
         self.user, self.scratch, self.spools = user, scratch, spools
-        self.scanners = {}  # delay in ms -> process
+        self.scanners = {}  # (delay in ms, cores) -> process
         self.serial = 0
 
     def __enter__(self):
@@ -128,16 +144,25 @@ class Rig:
         for scanner in self.scanners.values():
             stop(scanner, signal.SIGTERM)
 
-    def scanner_socket(self, delay_ms):
-        """The socket of the scanner that waits so long before each reply."""
-        path = self.scratch / f"scanner{delay_ms}.sock"
-        if delay_ms not in self.scanners:
-            log = self.scratch / f"scanner{delay_ms}.log"
-            self.scanners[delay_ms] = self.start(
+    def cores(self, scenario, core):
+        """Where a process runs in this scenario: `core`, or where all share, all."""
+        return f"{self.daemon_cpu},{self.load_cpu}" if scenario.cores_shared else str(core)
+
+    def scanner_socket(self, scenario):
+        """The socket of the scanner that waits as long before each reply as the scenario says."""
+        return self.scanner(scenario)[1]
+
+    def scanner(self, scenario):
+        """(process, socket) of the same."""
+        delay_ms, cores = scenario.scanner_delay_ms, self.cores(scenario, self.load_cpu)
+        path = self.scratch / f"scanner{delay_ms}-{cores}.sock"
+        if (delay_ms, cores) not in self.scanners:
+            log = path.with_suffix(".log")
+            self.scanners[delay_ms, cores] = self.start(
                 [str(self.build / "bin/millrace-scanner"), "--listen", f"unix:{path}", "--reply-file",
-                 str(self.scratch / "reply"), "--delay", f"{delay_ms}ms"], self.load_cpu, log.name)
-            wait_for_socket(self.scanners[delay_ms], path, log)
-        return path
+                 str(self.scratch / "reply"), "--delay", f"{delay_ms}ms"], cores, log.name)
+            wait_for_socket(self.scanners[delay_ms, cores], path, log)
+        return self.scanners[delay_ms, cores], path
 
     def start(self, command, cpu, log):
         """A pinned child with its output in `log`, which ends when we do."""
@@ -185,7 +210,7 @@ class Rig:
         out = self.scratch / "player.json"
         command = [*self.player(milter, scenario, out, scenario.source(self.scratch)), *arguments]
         out.unlink(missing_ok=True)
-        child = self.start(command, self.load_cpu, "player.log")
+        child = self.start(command, self.cores(scenario, self.load_cpu), "player.log")
         try:
             child.wait(timeout=PLAY_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -200,43 +225,6 @@ class Rig:
                 "--timeout", f"{scenario.timeout}s", "--json", str(out)]
 
 
-class IdleSessions:
-    """A player of its own that holds the scenario's idle sessions while it is entered.
-
-    `stood`: how many there were when the load began; `left`: at the end.
-    """
-
-    def __init__(self, rig, daemon, scenario):
-        self.rig, self.daemon, self.wanted = rig, daemon, scenario.idle
-        self.stood = self.left = 0
-        self.out = rig.scratch / "idle.json"
-        self.out.unlink(missing_ok=True)
-        self.command = [*rig.player(daemon.socket, scenario, self.out, []), "--idle", str(scenario.idle), "--duration",
-                        f"{PLAY_SECONDS_MAX}s"]
-        self.player = None
-
-    def __enter__(self):
-        if self.wanted == 0:
-            return self
-        before = self.daemon.descriptors()
-        self.player = self.rig.start(self.command, self.rig.load_cpu, "idle.log")
-        deadline = time.monotonic() + IDLE_SECONDS_MAX
-        unchanged = 0
-        while self.stood < self.wanted and unchanged < 50 and time.monotonic() < deadline:
-            time.sleep(0.05)
-            now = self.daemon.descriptors() - before
-            unchanged = unchanged + 1 if now == self.stood and now > 0 else 0
-            self.stood = max(0, now)
-        return self
-
-    def __exit__(self, *_):
-        if self.player is None:
-            return
-        stop(self.player, signal.SIGTERM)
-        if self.out.exists():
-            self.left = json.loads(self.out.read_text())["idle_open"]
-
-
 class Daemon:
     """One daemon under measurement, with an empty working directory of its own."""
 
@@ -248,10 +236,10 @@ class Daemon:
         self.log = rig.scratch / f"daemon{rig.serial}.log"
         self.work.mkdir()
         rig.user.give(self.work)
-        place = Place(build=rig.build, milter=self.socket, scanner=rig.scanner_socket(scenario.scanner_delay_ms),
+        place = Place(build=rig.build, milter=self.socket, scanner=rig.scanner_socket(scenario),
                       work=self.work, pid_file=rig.scratch / f"pid{rig.serial}",
-                      scanner_connections=scenario.scanner_connections)
-        self.process = rig.start(subject.command(place), rig.daemon_cpu, self.log.name)
+                      scanner_connections=scenario.scanner_connections, millrace_limits=scenario.millrace_limits)
+        self.process = rig.start(subject.command(place), rig.cores(scenario, rig.daemon_cpu), self.log.name)
         self.pid = self.process.pid
 
     def __enter__(self):
@@ -273,10 +261,7 @@ class Daemon:
 
     def descriptors(self):
         """How many it has open; 0 when it has ended."""
-        try:
-            return len(os.listdir(f"/proc/{self.pid}/fd"))
-        except OSError:
-            return 0
+        return descriptors_of(self.pid)
 
     def cpu_seconds(self):
         """User and system time of the whole process so far, in nanosecond steps: its CPU clock.
@@ -309,15 +294,28 @@ class Daemon:
         tick = os.sysconf("SC_CLK_TCK")
         return int(fields[11]) / tick, int(fields[12]) / tick
 
-    def peak_mib(self):
-        """Peak resident memory."""
+    def status(self, name):
+        """The number that a line of /proc/PID/status begins with: KiB, or a count."""
         try:
             for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    return int(line.split()[1]) / 1024
+                if line.startswith(name + ":"):
+                    return int(line.split()[1])
         except OSError:
             pass
         return None
+
+    def peak_mib(self):
+        """Peak resident memory."""
+        kib = self.status("VmHWM")
+        return None if kib is None else kib / 1024
+
+
+def descriptors_of(pid):
+    """How many a process has open; 0 when it has ended."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0
 
 
 def raise_file_limit():

@@ -17,6 +17,7 @@ def replaced(text, run):
 def tables(run):
     about = run["facts"]
     lines = [f"`{about['command']}`", ""] + [f"- {fact}" for fact in [*report.head(about), *about["notes"]]]
+    lines += ["", *table(report.target_rows(run))]
     lines += ["", "| scenario | spool | subject | CPU µs per message | to incumbent | to floor | messages/s | cores "
               "| p50 ms | p99 ms | peak MiB | failed |", "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     remarks = []
@@ -29,11 +30,25 @@ def tables(run):
                 f"{row['failed']} of {report.tried(row)} |"]))
             remarks += [f"- {scenario['name']}, {spool}, {row['subject']}: {note}" for note in report.notes(row)]
     if remarks:
-        lines += ["", "What failed:"] + remarks
+        lines += ["", "Beside the table:"] + remarks
     for scenario, counted in report.call_groups(run):
         lines += ["", f"System calls per message, {scenario['title']}, spool on {counted[0]['spool']}:", ""]
         lines += call_table(counted)
+    lines += headed("By what the mail server awaits an answer to before the verdict (`--reply-at`), the same way:",
+                    report.mask_rows(run))
+    lines += headed("Idle sessions: OPTNEG, CONNECT, HELO and one message done; the daemon's own memory:",
+                    report.idle_rows(run))
     return "\n".join(lines)
+
+
+def headed(title, rows):
+    return ["", title, "", *table(rows)] if len(rows) > 1 else []
+
+
+def table(rows):
+    """`rows`: lists of texts, the first one the heads."""
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]
 
 
 def bold(row):

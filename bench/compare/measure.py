@@ -1,7 +1,16 @@
 """One measurement: a new daemon, a warm-up, the load, and what it cost."""
+import dataclasses
+import json
+import signal
+import statistics
+import threading
 import time
 
 import daemons
+import load
+
+IDLE_SECONDS_MAX = 15  # for all idle sessions to stand, or to stay as few as they are
+LOOK_EVERY = 0.1       # seconds between looks at how many messages are in flight
 
 
 def measure(rig, subject, scenario, spool, seconds):
@@ -9,14 +18,13 @@ def measure(rig, subject, scenario, spool, seconds):
 
     What cannot be told because the daemon has ended or nothing passed is None.
     """
-    seconds = max(seconds, scenario.seconds_min)
     share = ["--abort-fraction", str(scenario.abort_share)] if scenario.abort_share else []
     with rig.daemon(subject, scenario, spool) as daemon:
         rig.play(daemon.socket, scenario, "--messages", str(scenario.warm_up_messages()))
-        with daemons.IdleSessions(rig, daemon, scenario) as idle:
+        with IdleSessions(rig, daemon, scenario) as idle:
             cpu_before, ticks_before = daemon.settled_cpu_seconds(), daemon.ticks()
-            played = rig.load(daemon.socket, scenario, "--messages", "1000000000", "--duration",
-                              f"{seconds}s", *share)
+            with InFlight(rig, scenario) as in_flight:
+                played = rig.load(daemon.socket, scenario, *scenario.amount(seconds), *share)
             cpu_after, ticks_after = daemon.settled_cpu_seconds(), daemon.ticks()
             peak = daemon.peak_mib()
         ended = daemon.ended_by_itself()
@@ -26,15 +34,18 @@ def measure(rig, subject, scenario, spool, seconds):
     ticks = [a - b for a, b in zip(ticks_after, ticks_before)] if ticks_before and ticks_after else [None, None]
     took = played["seconds"]
     latency = played[scenario.latency()[0]] if good else {}
+    cost = 1e6 * cpu / served if served and cpu is not None else None
     return {
         "subject": subject.name, "scenario": scenario.name, "spool": spool, "at": round(time.time(), 1),
         "messages": good, "left_by_client": played["aborted"], "failed": failures(played, idle),
         "errors": played["errors"], "outcomes": played["outcomes"], "ended_by_itself": ended,
         "idle_wanted": idle.wanted, "idle_stood": idle.stood, "idle_left": idle.left, "seconds": took,
         "cpu_seconds": cpu, "user_seconds": ticks[0], "system_seconds": ticks[1],
-        "cpu_us": 1e6 * cpu / served if served and cpu is not None else None,
+        "cpu_us": cost, "cpu_us_per_mb": cost and load.per_mb(cost, scenario),
         "per_second": served / took if took else None, "cores": cpu / took if took and cpu is not None else None,
-        "p50_ms": in_ms(latency.get("p50")), "p99_ms": in_ms(latency.get("p99")), "peak_mib": peak,
+        "p50_ms": in_ms(latency.get("p50")), "p99_ms": in_ms(latency.get("p99")), "p999_ms": in_ms(latency.get("p999")),
+        "latency_buckets": latency.get("buckets", []) if scenario.rate_of else [],
+        "in_flight": in_flight.most, "peak_mib": peak,
     }
 
 
@@ -46,6 +57,75 @@ def failures(played, idle):
 
 def in_ms(microseconds):
     return None if microseconds is None else microseconds / 1000
+
+
+class IdleSessions:
+    """A player of its own that holds the scenario's idle sessions while it is entered.
+
+    `stood`: how many there were when the load began; `left`: at the end.
+    """
+
+    def __init__(self, rig, daemon, scenario):
+        self.rig, self.daemon, self.wanted = rig, daemon, scenario.idle
+        self.stood = self.left = 0
+        self.out = rig.scratch / "idle.json"
+        self.out.unlink(missing_ok=True)
+        self.command = [*rig.player(daemon.socket, scenario, self.out, []), "--idle", str(scenario.idle), "--duration",
+                        f"{daemons.PLAY_SECONDS_MAX}s"]
+        self.player = None
+
+    def __enter__(self):
+        if self.wanted == 0:
+            return self
+        before = self.daemon.descriptors()
+        self.player = self.rig.start(self.command, self.rig.load_cpu, "idle.log")
+        deadline = time.monotonic() + IDLE_SECONDS_MAX
+        unchanged = 0
+        while self.stood < self.wanted and unchanged < 50 and time.monotonic() < deadline:
+            time.sleep(0.05)
+            now = self.daemon.descriptors() - before
+            unchanged = unchanged + 1 if now == self.stood and now > 0 else 0
+            self.stood = max(0, now)
+        return self
+
+    def __exit__(self, *_):
+        if self.player is None:
+            return
+        daemons.stop(self.player, signal.SIGTERM)
+        if self.out.exists():
+            self.left = json.loads(self.out.read_text())["idle_open"]
+
+
+class InFlight:
+    """How many connections the scanner has at most while it is entered: where it is slow, the messages in flight."""
+
+    def __init__(self, rig, scenario):
+        self.pid = rig.scanner(scenario)[0].pid if scenario.scanner_delay_ms else 0
+        self.most = None
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def __enter__(self):
+        if self.pid:
+            self.most, self.before = 0, daemons.descriptors_of(self.pid)
+            self.thread.start()
+        return self
+
+    def look(self):
+        while not self.ended.wait(LOOK_EVERY):
+            self.most = max(self.most, daemons.descriptors_of(self.pid) - self.before)
+
+    def __exit__(self, *_):
+        self.ended.set()
+        if self.pid:
+            self.thread.join()
+
+
+def capacity(rig, subject, scenario, spool, seconds, times):
+    """Messages a second of a subject whose capacity a scenario's rate is a share of: the median of some closed loops."""
+    closed = dataclasses.replace(scenario, rate_of="", name="capacity", seconds_min=seconds)
+    rates = [measure(rig, subject, closed, spool, seconds)["per_second"] or 0 for _ in range(times)]
+    return statistics.median(rates)
 
 
 def check_answers(rig, subjects, scenario, spool):

@@ -1,14 +1,12 @@
 """A run as one HTML page: plots and tables, nothing loaded from anywhere, readable in light and dark."""
 import html
-import pathlib
 
 import daemons
+import figures as run_figures
+import load
 import plots
 import report
 
-STYLE = pathlib.Path(__file__).with_name("page.css")
-CSS = {daemons.REFERENCE: "c-incumbent", "millrace uring": "c-uring", "millrace uring-recv": "c-recv",
-       "millrace epoll": "c-epoll", daemons.FLOOR: "c-floor"}
 LEFT_OUT = "left out"
 COLUMNS = ["scenario", "spool", "subject", "CPU µs/message", "to incumbent", "to floor", "messages/s", "cores", "p50 ms",
            "p99 ms", "MiB", "failed"]
@@ -18,43 +16,71 @@ def render(run):
     """The page as text. `run`: the object of summary.whole()."""
     parts = ["<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">",
              '<meta name="viewport" content="width=device-width, initial-scale=1">',
-             "<title>millrace: bench/compare</title>", f"<style>{STYLE.read_text()}</style></head><body>",
-             "<h1>What a message costs</h1>", intro(run), overview(run)]
+             "<title>millrace: bench/compare</title>", f"<style>{run_figures.STYLE.read_text()}</style></head><body>",
+             "<h1>What a message costs</h1>", intro(run), goals(run), overview(run)]
     for spool in dict.fromkeys(row["spool"] for row in run["summary"]):
         parts.append(f"<h2>Scenarios, spool on {esc(spool)}</h2><div class=\"cards\">")
         parts += [card(scenario, rows) for scenario, on, rows in report.groups(run) if on == spool]
         parts.append("</div>")
-    parts += [figures(run), calls(run)]
+    parts += [figures(run), calls(run), apart(run)]
     parts.append("</body></html>\n")
     return "\n".join(parts)
 
 
 def intro(run):
     about = run["facts"]
-    legend = "".join(f'<span><i class="{CSS[name]}"></i>{esc(name)}</span>' for name in subjects(run))
+    legend = "".join(f'<span><i class="{css(name)}"></i>{esc(name)}</span>' for name in run_figures.CSS
+                     if any(row["subject"] == name for row in run["summary"]))
     notes = "".join(f"<li>{esc(note)}</li>" for note in [*report.head(about), *about["notes"]])
-    return f"""<p>Debian's amavisd-milter, millrace with each of its three io sources, and the <em>floor</em>: a plain loop
+    return f"""<p>Debian's amavisd-milter, millrace with its io sources, and the <em>floor</em>: a plain loop
 that does the least work that the job can be. All got the same messages from one player and the same replies from one
 scanner, in turns. CPU is user and system time of the daemon's whole process. Bars are medians, the thin lines go
-from the lowest to the highest round; ratios are taken within each round. Every plot has its own scale, which begins
-at 0.</p>
+from the lowest to the highest round; ratios are taken within each round. Every plot of bars has its own scale, which
+begins at 0.</p>
 <p class="legend">{legend}</p>
 <p><code>{esc(about["command"])}</code></p><ul class="facts">{notes}</ul>"""
 
 
-def subjects(run):
-    return [name for name in CSS if any(row["subject"] == name for row in run["summary"])]
+def css(subject):
+    return run_figures.css_of(subject)
+
+
+def goals(run):
+    """The targets, met or not."""
+    return "<h2>Targets</h2>" + table(report.target_rows(run))
+
+
+def apart(run):
+    """What was measured beside the rounds."""
+    parts = [("System calls by what is answered before the verdict", report.mask_rows(run)),
+             ("Idle sessions, each with one message done", report.idle_rows(run))]
+    return "".join(f"<h2>{esc(title)}</h2>{table(rows)}" for title, rows in parts if len(rows) > 1)
+
+
+def table(rows):
+    """`rows`: lists of texts, the first one the heads."""
+    head = "".join(f"<th>{esc(text)}</th>" for text in rows[0])
+    body = "".join("<tr>" + "".join(f'<td class="text{" bad" if text == "NO" else ""}">{esc(text)}</td>'
+                                    for text in row) + "</tr>" for row in rows[1:])
+    return f'<section class="card"><div class="wide"><table><tr>{head}</tr>{body}</table></div></section>'
 
 
 def overview(run):
-    """Two figures per spool: how many times less than the incumbent, how many times the floor."""
+    """The figures of the whole run, and how many times less than the incumbent millrace costs."""
     cells = []
     for spool in dict.fromkeys(row["spool"] for row in run["summary"]):
-        ours = [row for row in run["summary"] if row["spool"] == spool and row["subject"].startswith("millrace")]
+        ours = [row for row in run["summary"] if row["spool"] == spool and row["subject"] in (load.URING, load.EPOLL)]
         cells.append(figure(f"Times less CPU than amavisd-milter, {spool}: longer is better", times_less(run, ours)))
-        cells.append(figure(f"Times the CPU of the floor, {spool}: shorter is better, the line is the floor",
-                            times_floor(run, ours), 1))
+    for whole in run_figures.all_figures(run):
+        legend = "".join(f"<span>{sign(index, name)}{esc(name)}</span>" for index, name in enumerate(whole.legend))
+        cells.append(f"<figure><figcaption>{esc(whole.title)}</figcaption><p class=\"legend\">{legend}</p>"
+                     f"{whole.svg}</figure>")
     return '<h2>All scenarios</h2><div class="cards">' + "".join(filter(None, cells)) + "</div>"
+
+
+def sign(index, name):
+    return (f'<svg class="sign" width="16" height="16">'
+            f"{run_figures.log_plots.mark(css(name), index, 50, 8)}</svg>")
 
 
 def in_order(run, rows):
@@ -72,12 +98,6 @@ def times_less(run, rows):
     return shown
 
 
-def times_floor(run, rows):
-    return [plot_row(f"{row['scenario']}, {row['subject'].split()[1]}", row, row["to_floor"],
-                     f"{row['to_floor']['median']:.2f} ×" if row["to_floor"] else without(run, row, daemons.FLOOR))
-            for row in in_order(run, rows)]
-
-
 def without(run, row, reference):
     """Why a row has no ratio to `reference`."""
     if row["cpu_us"] is None:
@@ -89,8 +109,8 @@ def without(run, row, reference):
 
 def plot_row(name, row, values, note):
     if values is None:
-        return {"name": name, "note": note, "css": CSS[row["subject"]], "value": None}
-    return {"name": name, "note": note, "css": CSS[row["subject"]], "value": values["median"], "low": values["min"],
+        return {"name": name, "note": note, "css": css(row["subject"]), "value": None}
+    return {"name": name, "note": note, "css": css(row["subject"]), "value": values["median"], "low": values["min"],
             "high": values["max"]}
 
 
@@ -103,14 +123,13 @@ def figure(title, rows, mark=None):
 
 def card(scenario, rows):
     """One scenario on one spool: CPU, latency, what failed."""
-    failures = "".join(f'<li class="bad">{esc(row["subject"])}: {esc(note)}</li>' for row in rows
-                       for note in report.notes(row))
-    failures += "".join(f"<li>{esc(name)}: cannot do this, left out</li>" for name in scenario["left_out"])
+    notes = "".join(f'<li{" class=bad" if note in list(report.failures(row)) else ""}>{esc(row["subject"])}: '
+                    f"{esc(note)}</li>" for row in rows for note in report.notes(row))
     cpu = [plot_row(row["subject"], row, row["cpu_us"], cost(row)) for row in rows]
     latency = [latency_row(row) for row in rows]
     return f"""<section class="card"><h3>{esc(scenario["name"])}</h3><p>{esc(scenario["title"])}</p>
 {figure("CPU per message", cpu)}{figure(f"Latency, {scenario['latency']}: p50, and fainter p99", latency)}
-<ul class="notes">{failures}</ul></section>"""
+<ul class="notes">{notes}</ul></section>"""
 
 
 def latency_row(row):
@@ -118,7 +137,7 @@ def latency_row(row):
     if p50 is None or p99 is None:
         return plot_row(row["subject"], row, None, "nothing passed")
     note = f"{milliseconds(p50['median'])}, {milliseconds(p99['median'])} ms"
-    return {"name": row["subject"], "note": note, "css": CSS[row["subject"]], "value": p50["median"],
+    return {"name": row["subject"], "note": note, "css": css(row["subject"]), "value": p50["median"],
             "tail": p99["median"]}
 
 

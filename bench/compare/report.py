@@ -2,8 +2,13 @@
 import sys
 
 import daemons
+import load
 
 CALLS_SHOWN_ABOVE = 0.005  # per message; the rest is one line
+
+
+def stage(what):
+    print(f"{what} ...", file=sys.stderr, flush=True)
 
 
 def progress(number, rounds, result):
@@ -15,7 +20,7 @@ def progress(number, rounds, result):
 
 
 def head(about):
-    """Where and when, in three lines."""
+    """Where and when, in a few lines."""
     averages = [" ".join(f"{x:.1f}" for x in about[key]) for key in ["load_average_before", "load_average_after"]]
     return [
         f"{about['date']}, repository at {about['commit']}, Linux {about['kernel']}, {about['cpu']}, "
@@ -23,6 +28,8 @@ def head(about):
         f"amavisd-milter {about['incumbent']}; daemon on core {about['daemon_cpu']}, player and scanner on core "
         f"{about['load_cpu']}; {about['disk']}; replies of {about['reply_bytes']} octets",
         f"load average before {averages[0]}, after {averages[1]}",
+        *[f"capacity of {name} (closed loop, 64 sessions): {rate:,} messages/s"
+          for name, rate in about.get("capacity", {}).items()],
     ]
 
 
@@ -32,6 +39,42 @@ def print_all(run):
         print_scenario(scenario, spool, rows)
     for scenario, counted in call_groups(run):
         print_calls(scenario, counted)
+    print_table("System calls per message by what the mail server awaits an answer to, many", mask_rows(run))
+    print_table("Idle sessions, each with one message done", idle_rows(run))
+    print_table("Targets", target_rows(run))
+
+
+def print_table(title, rows):
+    """`rows`: lists of texts, the first one the heads; nothing is printed of an empty table."""
+    if len(rows) < 2:
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    print(f"\n{title}")
+    for row in rows:
+        print("  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip())
+
+
+def target_rows(run):
+    said = {True: "yes", False: "NO", None: "-"}
+    return [["row", "target", "measured", "met"],
+            *[[t["row"], t["target"], t["measured"], said[t["met"]]] for t in run["targets"]]]
+
+
+def idle_rows(run):
+    rows = [["subject", "octets a session", "threads a session", "descriptors a session", "RssAnon MiB", "message files"]]
+    for each in run["idle"]:
+        first, last = each["points"]
+        rows.append([each["subject"], f"{each['bytes_per_session']:,.0f}", f"{each['threads_per_session']:g}",
+                     f"{each['descriptors_per_session']:.3f}",
+                     f"{first['rss_anon_kib'] / 1024:.1f} with {first['sessions']:,}, "
+                     f"{last['rss_anon_kib'] / 1024:.1f} with {last['sessions']:,}",
+                     f"{first['slots']}, {last['slots']}"])
+    return rows
+
+
+def mask_rows(run):
+    return [["answered before the verdict", "system calls per message"],
+            *[[mask["subject"], f"{mask['per_message']:.1f}"] for mask in run["masks"]]]
 
 
 def groups(run):
@@ -63,12 +106,25 @@ def print_scenario(scenario, spool, rows):
     for row in rows:
         for note in notes(row):
             print(f"  {row['subject']}: {note}")
-    for name in scenario["left_out"]:
-        print(f"  {name}: cannot do this, left out")
 
 
 def notes(row):
     """What the figures of a row do not tell."""
+    if row["in_flight"]:
+        yield f"at most {row['in_flight']['max']:,.0f} messages in flight at once"
+    if row["scenario"] == "large" and row["cpu_us_per_mb"]:
+        yield f"CPU µs per MB: {cell(row['cpu_us_per_mb'], 0)}"
+    if row["latency_buckets"]:
+        yield f"p99.9: {cell(row['p999_ms'], 2)} ms"
+    if row["latency_buckets"] and row["p99_to_incumbent"] and row["subject"] != daemons.REFERENCE:
+        yield f"p99: {inverse(row['p99_to_incumbent'])} of amavisd-milter's"
+    if row["to_one_shard"] and row["subject"] != load.ONE_SHARD:
+        yield f"CPU per message: {cell(row['to_one_shard'], 2)} times one shard's"
+    yield from failures(row)
+
+
+def failures(row):
+    """What of it went wrong."""
     kinds = {**{kind: count for kind, count in row["outcomes"].items() if kind != "accepted"}, **row["errors"]}
     if kinds:
         yield "failed: " + ", ".join(f"{kind} {count}" for kind, count in kinds.items())
@@ -99,13 +155,17 @@ def to_incumbent(row):
         return "-"
     if row["subject"] == daemons.REFERENCE:
         return "1"
-    low, median, high = (1 / row["to_incumbent"][key] for key in ["max", "median", "min"])
+    return inverse(row["to_incumbent"])
+
+
+def inverse(ratios):
+    low, median, high = (1 / ratios[key] for key in ["max", "median", "min"])
     return f"1/{median:.1f} ({low:.1f} .. {high:.1f})"
 
 
 def to_floor(row):
     """1.85 (1.80 .. 1.93): how many times more."""
-    if row["subject"] == daemons.FLOOR and row["to_floor"] is not None:
+    if row["subject"] == daemons.floor_of(row["subject"]) and row["to_floor"] is not None:
         return "1"
     return cell(row["to_floor"], 1 if row["to_floor"] and row["to_floor"]["median"] >= 10 else 2)
 

@@ -8,9 +8,12 @@ import subprocess
 import sys
 
 import daemons
+import load
+import targets
 
-FORMAT, VERSION = "millrace-bench-compare", 1  # of the JSON; the version rises when a key changes its meaning
-FIGURES = ["cpu_us", "per_second", "cores", "p50_ms", "p99_ms", "peak_mib"]
+FORMAT, VERSION = "millrace-bench-compare", 2  # of the JSON; the version rises when a key changes its meaning
+FIGURES = ["cpu_us", "cpu_us_per_mb", "per_second", "cores", "p50_ms", "p99_ms", "p999_ms", "in_flight", "peak_mib"]
+APART = ["system_calls", "masks", "idle", "allocations"]  # what is measured beside the rounds
 
 
 def facts(options, root):
@@ -32,7 +35,7 @@ def facts(options, root):
 
 def without_files(arguments):
     """The command's arguments but those that only name the user's files."""
-    names = ("--build", "--json", "--html")
+    names = ("--build", "--json", "--html", "--plots")
     return [text for before, text in zip(["", *arguments], arguments)
             if before not in names and text not in names and not text.startswith(tuple(name + "=" for name in names))]
 
@@ -60,12 +63,15 @@ def package_version(name):
     return done.stdout or "unknown"
 
 
-def whole(about, scenarios, results, calls):
-    """The run as one object: what the JSON file holds and what every form of report is made of."""
-    return {"format": FORMAT, "version": VERSION, "facts": about,
-            "scenarios": [{"name": s.name, "title": s.title, "latency": s.latency()[1],
-                           "left_out": list(s.left_out)} for s in scenarios],
-            "summary": summarize(results), "system_calls": calls, "rounds": results}
+def whole(about, scenarios, results, apart):
+    """The run as one object: what the JSON file holds and what every form of report is made of.
+
+    `apart`: the lists of APART; those that are missing are empty.
+    """
+    run = {"format": FORMAT, "version": VERSION, "facts": about,
+           "scenarios": [{"name": s.name, "title": s.title, "latency": s.latency()[1]} for s in scenarios],
+           "summary": summarize(results), **{name: apart.get(name, []) for name in APART}, "rounds": results}
+    return {**run, "targets": targets.rows(run)}
 
 
 def summarize(results):
@@ -84,17 +90,31 @@ def summarize(results):
         row["idle_wanted"] = sum(r["idle_wanted"] for r in rounds)
         row["idle_left"] = sum(r["idle_left"] for r in rounds)
         row.update({name: spread([r[name] for r in rounds]) for name in FIGURES})
-        row["to_incumbent"] = paired(rounds, groups.get((spool, scenario, daemons.REFERENCE), []))
-        row["to_floor"] = paired(rounds, groups.get((spool, scenario, daemons.FLOOR), []))
+        incumbent = groups.get((spool, scenario, daemons.REFERENCE), [])
+        row["to_incumbent"] = paired(rounds, incumbent)
+        row["p99_to_incumbent"] = paired(rounds, incumbent, "p99_ms")
+        row["to_floor"] = paired(rounds, groups.get((spool, scenario, daemons.floor_of(subject)), []))
+        row["to_one_shard"] = paired(rounds, groups.get((spool, scenario, load.ONE_SHARD), []))
+        row["latency_buckets"] = merged(r["latency_buckets"] for r in rounds)
         table.append(row)
     order = [subject.name for subject in daemons.SUBJECTS]
     return sorted(table, key=lambda row: order.index(row["subject"]))
 
 
-def paired(rounds, references):
-    """The spread of CPU time per message over the reference's in the same round; None where nothing can be compared."""
-    costs = {r["round"]: r["cpu_us"] for r in references}
-    return spread([r["cpu_us"] / costs[r["round"]] if r["cpu_us"] and costs.get(r["round"]) else None for r in rounds])
+def paired(rounds, references, figure="cpu_us"):
+    """The spread of a figure (CPU time per message) over the reference's in the same round; None where nothing can be
+    compared."""
+    others = {r["round"]: r[figure] for r in references}
+    return spread([r[figure] / others[r["round"]] if r[figure] and others.get(r["round"]) else None for r in rounds])
+
+
+def merged(histograms):
+    """[[microseconds, count], ...] of all rounds together."""
+    counts = {}
+    for buckets in histograms:
+        for value, count in buckets:
+            counts[value] = counts.get(value, 0) + count
+    return [[value, counts[value]] for value in sorted(counts)]
 
 
 def spread(values):
