@@ -197,6 +197,10 @@ class ShownTest(unittest.TestCase):
         self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
         self.assertNotIn("\nold\n", text)
 
+    def test_markdown_shows_plots_where_they_are(self):
+        self.assertIn("](plots/cpu-tmpfs.svg)", markdown.tables(self.run_, "plots"))
+        self.assertNotIn(".svg", markdown.tables(self.run_))
+
     def test_markdown_wants_its_marks(self):
         self.assertRaises(ValueError, markdown.replaced, "no marks", self.run_)
 

@@ -97,6 +97,7 @@ def latencies(run):
     label = title + ": " + "; ".join(f"{r['subject']} p50 {report.middle(r['p50_ms'], 2)}, p99 "
                                      f"{report.middle(r['p99_ms'], 2)}, p99.9 {report.middle(r['p999_ms'], 2)}"
                                      for r in found)
-    curves = [{"name": r["subject"], "css": css_of(r["subject"]), "buckets": r["latency_buckets"]} for r in found]
-    return Figure("latency-rate60", title, log_plots.nines(curves, label))
+    curves = [{"shape": index, "css": css_of(r["subject"]), "buckets": r["latency_buckets"]}
+              for index, r in enumerate(found)]
+    return Figure("latency-rate60", title, log_plots.nines(curves, label), tuple(r["subject"] for r in found))
 

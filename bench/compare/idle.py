@@ -29,7 +29,7 @@ def texts(*values):
 
 def greeting(number):
     """CONNECT and HELO with the macros that a Postfix gives, of a client of its own."""
-    address, name = f"192.0.{2 + number // 250 % 50}.{number % 250}", f"client{number}.example.net"
+    address, name = f"192.0.{2 + number // 250 % 50}.{number % 250}", f"mail-client{number}.customers.example.net"
     connect = texts("j", "mx.lab.test", "{daemon_name}", "smtpd", "v", "Postfix 3.7.11", "{client_name}", name,
                     "{client_addr}", address, "{client_port}", str(20000 + number), "{client_ptr}", name)
     return (packet(b"D", b"C", connect) + packet(b"C", texts(name), b"4", struct.pack("!H", 20000 + number),

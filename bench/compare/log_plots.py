@@ -1,7 +1,7 @@
 """Two plots with logarithmic axes as inline SVG: dots by row, and latencies by percentile.
 
 As in plots.py, positions are per cent of the width; colours and fonts come from the style sheet, by class. Subjects are
-told apart by shape or by a label at the line's end too, not by colour alone.
+told apart by shape too, not by colour alone.
 """
 import html
 import math
@@ -9,7 +9,7 @@ import math
 ROW_HEIGHT, HEAD = 30, 22
 LEFT, RIGHT = 16.0, 97.0  # of the plotted area, in per cent
 NINES_HEIGHT, STEP = 220, 44
-LEVELS = [(0.0, "0"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")]
+LEVELS = [(0.0, "least"), (0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")]
 
 
 class Axis:
@@ -59,7 +59,7 @@ def mark(css, shape, x, y):
 
 
 def nines(curves, label):
-    """`curves`: dicts of "name", "css" and "buckets" ([[microseconds, count], ...]). Each step up of the height is one
+    """`curves`: dicts of "css", "shape" (0 to 4) and "buckets" ([[microseconds, count], ...]). Each step up of the height is one
     of LEVELS: the rarer, the more room."""
     axis = Axis([max(value, 1) / 1000 for curve in curves for value, _ in curve["buckets"]])
     bottom = HEAD + NINES_HEIGHT
@@ -74,8 +74,9 @@ def nines(curves, label):
         for (x1, y1), (x2, y2) in zip(points, points[1:]):
             parts.append(f'<line class="curve {curve["css"]}" x1="{x1:.2f}%" y1="{y1:.1f}" x2="{x2:.2f}%" '
                          f'y2="{y2:.1f}"/>')
-        x, y = points[-1]
-        parts.append(f'<text class="end" x="{x:.2f}%" y="{y - 5:.1f}">{html.escape(curve["name"])}</text>')
+        for level in range(1, len(LEVELS)):
+            x, y = min(points, key=lambda point: abs(point[1] - (bottom - 10 - STEP * level)))
+            parts.append(mark(curve["css"], curve["shape"], x, y))
     return shell(label, bottom, parts)
 
 

@@ -1,23 +1,28 @@
 """A run's tables as Markdown, for bench/README.md."""
 import daemons
+import figures
 import report
 
 BEGIN, END = "<!-- bench/compare: begin -->", "<!-- bench/compare: end -->"
 
 
-def replaced(text, run):
-    """`text` with what stands between the two marks replaced. ValueError where they are missing."""
+def replaced(text, run, plots=""):
+    """`text` with what stands between the two marks replaced. ValueError where they are missing. `plots`: the folder of
+    the plots' files, as seen from this file; empty: without plots."""
     if text.count(BEGIN) != 1 or text.count(END) != 1:
         raise ValueError(f"the file needs one line {BEGIN} and one {END}")
     before, rest = text.split(BEGIN)
     after = rest.split(END)[1]
-    return f"{before}{BEGIN}\n{tables(run)}\n{END}{after}"
+    return f"{before}{BEGIN}\n{tables(run, plots)}\n{END}{after}"
 
 
-def tables(run):
+def tables(run, plots=""):
     about = run["facts"]
     lines = [f"`{about['command']}`", ""] + [f"- {fact}" for fact in [*report.head(about), *about["notes"]]]
     lines += ["", *table(report.target_rows(run))]
+    if plots:
+        for figure in figures.all_figures(run):
+            lines += ["", f"![{figure.title}]({plots}/{figure.name}.svg)"]
     lines += ["", "| scenario | spool | subject | CPU µs per message | to incumbent | to floor | messages/s | cores "
               "| p50 ms | p99 ms | peak MiB | failed |", "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|"]
     remarks = []

@@ -108,7 +108,7 @@ def allocations(run):
     if not run["allocations"]:
         return missing(row, ALLOCATIONS)
     bad = [a["benchmark"] for a in run["allocations"] if a["failed"] or a["per_message"]]
-    text = f"in {', '.join(bad)}" if bad else f"0 in {len(run['allocations'])} benchmarks"
+    text = f"in {', '.join(bad)}" if bad else f"0 in {len(run['allocations'])} kinds of messages"
     return entry(row, ALLOCATIONS, text, not bad)
 
 
