@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pwd
+import resource
 import shutil
 import signal
 import socket
@@ -318,11 +319,14 @@ def descriptors_of(pid):
         return 0
 
 
-def raise_file_limit():
-    import resource
+def file_limit():
+    """How many files each process may have open here."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    limit = FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return FILES_MAX if hard == resource.RLIM_INFINITY else min(FILES_MAX, hard)
+
+
+def raise_file_limit():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (file_limit(), resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 def wait_for_socket(process, path, log):

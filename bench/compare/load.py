@@ -37,6 +37,7 @@ class Scenario:
     scanner_connections: int = 0    # the daemon's -m; 0: no limit
     millrace_limits: tuple = ()     # flags of millrace alone
     cores_shared: bool = False      # daemon, player and scanner all have both cores
+    files: int = 0                  # open files that the daemon needs; 0: no more than anywhere has
     rounds_max: int = ROUNDS_ANY    # where only failures are of interest
     seconds_min: float = 0.0        # of load, where many messages take long
     timeout: int = 20               # seconds without an octet: the player gives the session up and counts a failure
@@ -138,7 +139,7 @@ SCENARIOS = [
              millrace_limits=("--max-sessions=2100", "--max-messages=2100")),
     Scenario("storm", "4,000 sessions with a 12 KB message each, all in flight at a scanner that takes 6 s, beside "
              "6,000 idle sessions", 4000, "12k", (INCUMBENT, URING), warm_up=1, idle=6000, messages=4000,
-             scanner_delay_ms=6000, rounds_max=1,
+             scanner_delay_ms=6000, rounds_max=1, files=18600,
              millrace_limits=("--max-sessions=10100", "--max-messages=4100")),
 ]
 
