@@ -82,6 +82,7 @@ FLOOR = load.FLOOR
 SUBJECTS = [
     Subject(REFERENCE, incumbent, signal.SIGKILL),
     Subject(load.URING, millrace("uring"), signal.SIGTERM),
+    Subject(load.RECV, millrace("uring-recv"), signal.SIGTERM),
     Subject(load.EPOLL, millrace("epoll"), signal.SIGTERM),
     Subject(FLOOR, the_floor("lf"), signal.SIGKILL),
     Subject(load.FLOOR_CRLF, the_floor("crlf"), signal.SIGKILL, load.FLOOR_CRLF),

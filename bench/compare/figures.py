@@ -9,9 +9,10 @@ import plots
 import report
 
 STYLE = pathlib.Path(__file__).with_name("page.css")
-CSS = {load.INCUMBENT: "c-incumbent", load.URING: "c-uring", load.EPOLL: "c-epoll", load.FLOOR: "c-floor",
-       load.MILLRACE_CRLF: "c-other", load.FLOOR_CRLF: "c-floor"}
+CSS = {load.INCUMBENT: "c-incumbent", load.URING: "c-uring", load.RECV: "c-recv", load.EPOLL: "c-epoll",
+       load.FLOOR: "c-floor", load.MILLRACE_CRLF: "c-other", load.FLOOR_CRLF: "c-floor"}
 WIDTH, EDGE, TITLE = 860, 16, 30
+SIGN_WIDTH, SIGN_HEIGHT, SIGNS_A_LINE = 138, 20, 6
 
 
 @dataclasses.dataclass
@@ -43,17 +44,22 @@ def write(run, folder):
 
 def standalone(figure):
     """One file that is readable on light and dark and loads nothing."""
-    top = TITLE + (26 if figure.legend else 0)
+    top = TITLE + 6 + SIGN_HEIGHT * -(-len(figure.legend) // SIGNS_A_LINE)
     height = top + int(figure.svg.split('height="')[1].split('"')[0]) + EDGE
     inner = figure.svg.replace("<svg ", f'<svg x="{EDGE}" y="{top}" ', 1)
     inner = inner.replace('width="100%" height=', f'width="{WIDTH - 2 * EDGE}" height=', 1)
-    signs = "".join(log_plots.mark(css_of(name), index, 100 * (EDGE + 8 + 150 * index) / WIDTH, TITLE + 8) +
-                    f'<text x="{EDGE + 20 + 150 * index}" y="{TITLE + 12}">{html.escape(name)}</text>'
-                    for index, name in enumerate(figure.legend))
+    signs = "".join(sign(index, name) for index, name in enumerate(figure.legend))
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" role="img" '
             f'aria-label="{html.escape(figure.title, quote=True)}"><style>{STYLE.read_text()}</style>'
             f'<rect class="paper" width="{WIDTH}" height="{height}" rx="8"/>'
             f'<text class="title" x="{EDGE}" y="20">{html.escape(figure.title)}</text>{signs}{inner}</svg>\n')
+
+
+def sign(index, name):
+    """One subject of a file's legend."""
+    x, y = EDGE + SIGN_WIDTH * (index % SIGNS_A_LINE), TITLE + SIGN_HEIGHT * (index // SIGNS_A_LINE)
+    return (log_plots.mark(css_of(name), index, 100 * (x + 8) / WIDTH, y + 8) +
+            f'<text x="{x + 20}" y="{y + 12}">{html.escape(name)}</text>')
 
 
 def costs(run, spool):

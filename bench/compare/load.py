@@ -8,8 +8,9 @@ REPLY_SOURCE = "clean_small.ampdp"
 
 
 # Subjects, by the names of daemons.SUBJECTS.
-INCUMBENT, URING, EPOLL, FLOOR = "amavisd-milter", "millrace uring", "millrace epoll", "floor"
-ALL = (INCUMBENT, URING, EPOLL, FLOOR)
+INCUMBENT, FLOOR = "amavisd-milter", "floor"
+URING, RECV, EPOLL = "millrace uring", "millrace uring-recv", "millrace epoll"
+ALL = (INCUMBENT, URING, RECV, EPOLL, FLOOR)
 THREE = (INCUMBENT, URING, FLOOR)
 
 BOTH_SPOOLS = ("tmpfs", "ext4")

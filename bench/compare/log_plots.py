@@ -38,7 +38,7 @@ def shell(label, height, parts):
 
 
 def dots(rows, label, unit):
-    """`rows`: dicts of "name" and "dots", lists of (css, shape 0 to 4, value, low, high). No row without a dot."""
+    """`rows`: dicts of "name" and "dots", lists of (css, shape 0 to 6, value, low, high). No row without a dot."""
     axis = Axis([value for row in rows for _, _, value, _, _ in row["dots"]])
     height = HEAD + ROW_HEIGHT * len(rows)
     parts = [axis.lines(HEAD, height, unit)]
@@ -54,12 +54,12 @@ def dots(rows, label, unit):
 def mark(css, shape, x, y):
     """A sign whose centre is at x per cent. SVG paths know no per cent: a nested svg moves it there."""
     paths = ["M-5-5H5V5H-5Z", "M0-6.5L6.5 0L0 6.5L-6.5 0Z", "M0-6L6 5H-6Z", "M-2-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
-             "M0 6L6-5H-6Z"]
+             "M0 6L6-5H-6Z", "M-6-2H6V2H-6Z", "M-2-6H2V6H-2Z"]
     return f'<svg x="{x:.2f}%" y="{y}"><path class="{css}" d="{paths[shape % len(paths)]}"/></svg>'
 
 
 def nines(curves, label):
-    """`curves`: dicts of "css", "shape" (0 to 4) and "buckets" ([[microseconds, count], ...]). Each step up of the height is one
+    """`curves`: dicts of "css", "shape" (0 to 6) and "buckets" ([[microseconds, count], ...]). Each step up of the height is one
     of LEVELS: the rarer, the more room."""
     axis = Axis([max(value, 1) / 1000 for curve in curves for value, _ in curve["buckets"]])
     bottom = HEAD + NINES_HEIGHT

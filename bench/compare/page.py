@@ -69,7 +69,7 @@ def overview(run):
     """The figures of the whole run, and how many times less than the incumbent millrace costs."""
     cells = []
     for spool in dict.fromkeys(row["spool"] for row in run["summary"]):
-        ours = [row for row in run["summary"] if row["spool"] == spool and row["subject"] in (load.URING, load.EPOLL)]
+        ours = [row for row in run["summary"] if row["spool"] == spool and row["subject"] in (load.URING, load.RECV, load.EPOLL)]
         cells.append(figure(f"Times less CPU than amavisd-milter, {spool}: longer is better", times_less(run, ours)))
     for whole in run_figures.all_figures(run):
         legend = "".join(f"<span>{sign(index, name)}{esc(name)}</span>" for index, name in enumerate(whole.legend))
