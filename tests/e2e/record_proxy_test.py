@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import stat
+import subprocess
 import threading
 import unittest
 
@@ -210,6 +211,16 @@ class RecordProxyTest(unittest.TestCase):
     def test_the_trace_is_its_users_alone(self):
         proxy, _, _ = self.pair()
         self.assertEqual(stat.S_IMODE(proxy.trace.stat().st_mode), 0o600)
+
+    def test_a_trace_that_is_there_is_not_replaced(self):
+        trace = stack().lab.directory("record-there") / "trace"
+        trace.write_bytes(b"something else")
+        command = [pathlib.Path(daemon.Millrace.bin_dir) / "millrace-record", "--listen", trace.with_name("front.sock"),
+                   "--milter", trace.with_name("milter.sock"), "--out", trace]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, 73)
+        self.assertIn(str(trace), done.stderr)
+        self.assertEqual(trace.read_bytes(), b"something else")
 
     def test_a_full_disk_ends_the_recording_and_not_the_mail(self):
         proxy, front, filter_end = self.pair(file_bytes=50_000)

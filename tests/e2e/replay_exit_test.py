@@ -68,6 +68,21 @@ class ReplayExitTest(unittest.TestCase):
         self.assertIn("/dev/full: cannot be written", done.stderr)
         self.assertIn("</html>", page.read_text())
 
+    def test_a_quiet_run_says_what_failed(self):
+        nobody = self.folder / "nobody.sock"
+        command = [program("millrace-replay"), "--milter", nobody, "--trace", self.trace, "--speed=max"]
+        for option in ("--quiet", "--json=-"):
+            done = subprocess.run([*command, option], capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual(done.returncode, 1, option)
+            self.assertIn("ENOENT", done.stderr, option)
+        done = self.play("--quiet")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_a_session_that_is_not_in_the_trace_is_told(self):
+        done = self.play("--only", "1,4711")
+        self.assertEqual(done.returncode, 66)
+        self.assertIn("no session 4711 in it", done.stderr)
+
     def test_messages_that_are_given_up_are_no_success(self):
         with socket.socket(socket.AF_UNIX) as silent:
             silent.bind(str(self.folder / "silent.sock"))

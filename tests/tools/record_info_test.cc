@@ -166,6 +166,19 @@ TEST(RecordOptionsTest, WhatDoesNotGoTogetherIsTold) {
           .status()));
 }
 
+TEST(RecordOptionsTest, AnImportsClientAddressIsOne) {
+  for (const std::string good : {"192.0.2.1", "2001:db8::1"}) {
+    const auto options = ParseRecordOptions(
+        std::vector<std::string>{"--import=a", "--out=b", "--client-address=" + good});
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_EQ(options->import.defaults.client_address, good);
+  }
+  for (const std::string bad : {"", "client.lab.test", "192.0.2", "192.0.2.256", "2001:db8::x"}) {
+    EXPECT_EQ(ErrorOf({"--import=a", "--out=b", "--client-address=" + bad}),
+              "--client-address \"" + bad + "\": expected an IPv4 or IPv6 address");
+  }
+}
+
 TEST(RecordOptionsTest, AKeyFileMayEndWithALineEnd) {
   const RecordScratch scratch;
   scratch.Write("key", "0123456789abcdef\n");

@@ -100,6 +100,18 @@ TEST(ReportTextTest, ARunWithoutTroubleIsAsExpected) {
   EXPECT_FALSE(AllAsExpected(recorder->results()));
 }
 
+TEST(ReportTextTest, TroublesAreOneLine) {
+  RunResults results;
+  EXPECT_EQ(Troubles(results), "");
+  results.errors = {{"connect: ECONNREFUSED", 20}, {"timeout", 1}};
+  results.in_flight = 3;
+  results.played.push_back({.name = "bad", .expected = milter::Outcome::kRejected});
+  results.verdicts_changed = 2;
+  EXPECT_EQ(Troubles(results),
+            "20 x connect: ECONNREFUSED; 1 x timeout; 3 messages given up; "
+            "1 outcomes not as expected; 2 verdicts differ");
+}
+
 TEST(ReportTextTest, OneLineCutsAndEscapes) {
   EXPECT_EQ(OneLine("a\tb\nc", 10), "a\\x09b\\nc");
   EXPECT_EQ(OneLine("abcdef", 3), "abc...");

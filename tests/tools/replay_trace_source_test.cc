@@ -179,7 +179,11 @@ TEST_F(TraceSourceTest, LimitAndOnlyTakeAPart) {
   EXPECT_EQ(Open({.only = {1}})->messages(), 2U);
   EXPECT_EQ(Open({.only = {2, 3}})->messages(), 2U);
   EXPECT_EQ(Open({.messages_per_session = 1, .limit = 1})->messages(), 1U);
-  EXPECT_EQ(TraceSource::Open(path_, {.only = {9}}).status().code(), absl::StatusCode::kNotFound);
+  for (const std::vector<std::uint64_t>& only : {std::vector<std::uint64_t>{9}, {1, 9}}) {
+    const absl::Status missing = TraceSource::Open(path_, {.only = only}).status();
+    EXPECT_EQ(missing.code(), absl::StatusCode::kNotFound);
+    EXPECT_TRUE(std::string(missing.message()).ends_with(": no session 9 in it")) << missing;
+  }
 }
 
 TEST_F(TraceSourceTest, ShufflesBySeed) {

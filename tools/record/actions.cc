@@ -1,11 +1,7 @@
 // Files are opened, the work is done by the classes beside this file, the result is told.
 #include "tools/record/actions.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +13,7 @@
 #include "tools/command_line/program.h"
 #include "tools/record/export.h"
 #include "tools/record/info.h"
+#include "tools/record/out_trace.h"
 #include "tools/record/record_json.h"
 #include "tools/record/trace_sink.h"
 
@@ -40,25 +37,6 @@ std::uint64_t NowUs() {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-// Takes away what --force replaces: a file or a link to one, no device ("/dev/null") or socket.
-absl::Status RemoveOld(const std::string& path) {
-  struct stat old {};
-  if (::lstat(path.c_str(), &old) != 0) return absl::OkStatus();  // opening says what is wrong
-  if (!S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode))
-    return absl::InvalidArgumentError(absl::StrCat(path, ": no file, and not replaced by one"));
-  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot be replaced"));
-}
-
-// The file to write, begun with a meta record. --force removes what is there first.
-absl::StatusOr<std::unique_ptr<trace::TraceWriter>> OpenOut(const RecordOptions& options) {
-  if (options.force) {
-    if (const absl::Status removed = RemoveOld(options.out); !removed.ok()) return removed;
-  }
-  return trace::TraceWriter::Open(
-      options.out, {.append = options.append, .level = static_cast<int>(options.level)});
-}
-
 absl::Status WriteMeta(trace::TraceWriter& writer,
                        RecordFilter* filter,
                        std::uint64_t time_us,
@@ -72,9 +50,14 @@ absl::Status WriteEnd(trace::TraceWriter& writer, std::uint64_t time_us, const T
   const char* reason = command_line::StopAsked() ? "stopped" : "done";
   const trace::EndRecord end{.time_us = time_us,
                              .json = EndJson(reason, sink.sessions(), sink.transactions())};
-  absl::Status status = writer.Write(end);
-  if (status.ok()) status = writer.Sync();
-  return status;
+  return writer.Write(end);
+}
+
+// Once all is written. What was stopped half-way replaces nothing.
+absl::Status Keep(const RecordOptions& options, OutTrace& out) {
+  if (command_line::StopAsked() && options.force)
+    return absl::CancelledError(absl::StrCat("stopped: ", options.out, " is left as it was"));
+  return out.Keep();
 }
 
 void PrintWritten(const trace::TraceWriter& writer,
@@ -106,16 +89,7 @@ const char* ModelText(ModelName model) {
   return "";
 }
 
-}  // namespace
-
-int RunImport(const RecordOptions& options, RecordFilter* filter) {
-  absl::StatusOr<std::unique_ptr<trace::TraceWriter>> writer = OpenOut(options);
-  if (!writer.ok()) return Fail(writer.status(), Exit::kOutput);
-  const std::uint64_t now_us = NowUs();
-  absl::Status status = WriteMeta(**writer, filter, now_us, MetaJson("import", now_us, {}));
-  TraceSink sink(**writer, filter);
-  ImportResult result;
-  if (status.ok()) status = Import(options.import, (*writer)->last_session() + 1, sink, &result);
+void PrintLeftOut(const ImportResult& result) {
   for (const std::string& reason : result.reasons)
     std::fprintf(stderr, "%s: left out: %s\n", kName, reason.c_str());
   if (result.left_out > result.reasons.size()) {
@@ -124,19 +98,40 @@ int RunImport(const RecordOptions& options, RecordFilter* filter) {
                  kName,
                  static_cast<unsigned long long>(result.left_out - result.reasons.size()));
   }
+}
+
+// The writer's errors, but for a stop, are the output's.
+int FailWriting(const absl::Status& status) {
+  return Fail(status, absl::IsCancelled(status) ? Exit::kTrouble : Exit::kOutput);
+}
+
+}  // namespace
+
+int RunImport(const RecordOptions& options, RecordFilter* filter) {
+  absl::StatusOr<OutTrace> out = OutTrace::Open(options);
+  if (!out.ok()) return Fail(out.status(), Exit::kOutput);
+  trace::TraceWriter& writer = out->writer();
+  const std::uint64_t now_us = NowUs();
+  absl::Status status = WriteMeta(writer, filter, now_us, MetaJson("import", now_us, {}));
+  TraceSink sink(writer, filter);
+  ImportResult result;
+  if (status.ok()) status = Import(options.import, writer.last_session() + 1, sink, &result);
+  PrintLeftOut(result);
   if (!sink.status().ok()) return Fail(sink.status(), Exit::kOutput);
   if (!status.ok()) return Fail(status, Exit::kInput);
-  status = WriteEnd(**writer, now_us, sink);
-  if (!status.ok()) return Fail(status, Exit::kOutput);
-  PrintWritten(**writer, options.out, sink);
-  if (result.imported == 0)
+  status = WriteEnd(writer, now_us, sink);
+  if (status.ok() && result.imported == 0)
     return Fail(absl::NotFoundError("nothing could be imported"), Exit::kInput);
+  if (status.ok()) status = Keep(options, *out);
+  if (!status.ok()) return FailWriting(status);
+  PrintWritten(writer, options.out, sink);
   return Code(result.left_out == 0 ? Exit::kOk : Exit::kTrouble);
 }
 
 int RunGenerate(const RecordOptions& options, RecordFilter* filter) {
-  absl::StatusOr<std::unique_ptr<trace::TraceWriter>> writer = OpenOut(options);
-  if (!writer.ok()) return Fail(writer.status(), Exit::kOutput);
+  absl::StatusOr<OutTrace> out = OutTrace::Open(options);
+  if (!out.ok()) return Fail(out.status(), Exit::kOutput);
+  trace::TraceWriter& writer = out->writer();
   const GenerateOptions& generate = options.generate;
   // Nothing of now is in it: the same options give the same file.
   const Pairs facts = {{"model", ModelText(generate.model)},
@@ -145,12 +140,12 @@ int RunGenerate(const RecordOptions& options, RecordFilter* filter) {
                        {"size_scale", absl::StrCat(generate.pool.scale)},
                        {"size_max", absl::StrCat(generate.pool.bytes_max)},
                        {"distinct_bodies", absl::StrCat(generate.pool.bodies)}};
-  absl::Status status = WriteMeta(
-      **writer, filter, generate.start_us, MetaJson("synthetic", generate.start_us, facts));
-  TraceSink sink(**writer, filter);
+  absl::Status status =
+      WriteMeta(writer, filter, generate.start_us, MetaJson("synthetic", generate.start_us, facts));
+  TraceSink sink(writer, filter);
   Generator generator(generate);
   PlayedSession session;
-  std::uint64_t number = (*writer)->last_session();
+  std::uint64_t number = writer.last_session();
   std::uint64_t end_us = generate.start_us;
   std::uint64_t last_us = end_us;
   while (status.ok() && !command_line::StopAsked() && generator.Next(&session)) {
@@ -158,35 +153,42 @@ int RunGenerate(const RecordOptions& options, RecordFilter* filter) {
     last_us = std::max(last_us, end_us);
     status = sink.status();
   }
-  if (status.ok()) status = WriteEnd(**writer, last_us, sink);
-  if (!status.ok()) return Fail(status, Exit::kOutput);
-  PrintWritten(**writer, options.out, sink);
+  if (status.ok()) status = WriteEnd(writer, last_us, sink);
+  if (status.ok()) status = Keep(options, *out);
+  if (!status.ok()) return FailWriting(status);
+  PrintWritten(writer, options.out, sink);
   return Code(command_line::StopAsked() ? Exit::kTrouble : Exit::kOk);
 }
 
 int RunCopy(const RecordOptions& options, RecordFilter* filter) {
   absl::StatusOr<std::unique_ptr<trace::TraceReader>> reader = OpenIn(options.in);
   if (!reader.ok()) return Fail(reader.status(), Exit::kInput);
-  // By another name, perhaps: --force would remove it before it has been read.
+  // By another name, perhaps: --force would replace it by its own copy.
   std::error_code missing;
   if (std::filesystem::equivalent(options.in, options.out, missing)) {
     return command_line::FailUsage(kName,
                                    absl::InvalidArgumentError("--in and --out are the same file"));
   }
-  absl::StatusOr<std::unique_ptr<trace::TraceWriter>> writer = OpenOut(options);
-  if (!writer.ok()) return Fail(writer.status(), Exit::kOutput);
+  absl::StatusOr<OutTrace> out = OutTrace::Open(options);
+  if (!out.ok()) return Fail(out.status(), Exit::kOutput);
   const CopyResult result = CopyTrace(
-      **reader, **writer, options.choice, filter, filter == nullptr ? "copy" : "anonymised");
+      **reader, out->writer(), options.choice, filter, filter == nullptr ? "copy" : "anonymised");
   PrintProblems(result.walk);
   if (!result.walk.visitor.ok()) return Fail(result.walk.visitor, Exit::kOutput);
-  const absl::Status synced = (*writer)->Sync();
-  if (!synced.ok()) return Fail(synced, Exit::kOutput);
+  const bool whole = result.walk.sound() && result.bodies_lost == 0;
+  if (!whole && options.force && result.sessions == 0 && result.scans == 0) {
+    return Fail(absl::DataLossError(absl::StrCat(
+                    options.in, ": nothing could be read; ", options.out, " is left as it was")),
+                Exit::kInput);
+  }
+  const absl::Status kept = Keep(options, *out);
+  if (!kept.ok()) return FailWriting(kept);
   std::printf("%s: %llu sessions, %llu transactions, %llu scans copied\n",
               options.out.c_str(),
               static_cast<unsigned long long>(result.sessions),
               static_cast<unsigned long long>(result.transactions),
               static_cast<unsigned long long>(result.scans));
-  if (result.walk.sound() && result.bodies_lost == 0) return Code(Exit::kOk);
+  if (whole) return Code(Exit::kOk);
   std::printf("%s: %s, mended: %llu records damaged, %llu bodies lost\n",
               options.in.c_str(),
               result.walk.cut ? "cut off" : "damaged",

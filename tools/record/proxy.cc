@@ -16,12 +16,15 @@
 #include "engine/base/log.h"
 #include "engine/io/acceptor.h"
 #include "engine/io/signals.h"
+#include "tools/command_line/program.h"
 #include "tools/record/proxy_relay.h"
 #include "tools/record/recorder.h"
 #include "tools/scanner/no_disk.h"
 
 namespace record {
 namespace {
+
+using command_line::Exit;
 
 // Beside two per connection: listeners, pipes, the trace file, connections that are being refused.
 constexpr std::uint32_t kSpareDescriptors = 128;
@@ -59,9 +62,8 @@ std::uint32_t ConnectionsFor(std::uint32_t wanted) noexcept {
       std::clamp<rlim_t>(usable / 2, 1, static_cast<rlim_t>(kConnectionsMax)));
 }
 
-int Fail(const absl::Status& status) {
-  std::fprintf(stderr, "millrace-record: %s\n", std::string(status.message()).c_str());
-  return EXIT_FAILURE;
+int Fail(const absl::Status& status, Exit exit = Exit::kTrouble) {
+  return command_line::Fail("millrace-record", status, exit);
 }
 
 // The loop's part of a run.
@@ -250,10 +252,11 @@ int Forward(const ProxyConfig& config, engine::Log& log, Recorder& recorder) {
 }  // namespace
 
 int RunProxy(const ProxyConfig& config) {
-  if (const absl::Status status = CheckConfig(config); !status.ok()) return Fail(status);
+  if (const absl::Status status = CheckConfig(config); !status.ok())
+    return Fail(status, Exit::kUsage);
   engine::BlockSignals();
   absl::StatusOr<std::unique_ptr<RecorderOutput>> output = OpenTrace(config);
-  if (!output.ok()) return Fail(output.status());
+  if (!output.ok()) return Fail(output.status(), Exit::kOutput);
   engine::Log log(engine::MakeStreamSink(STDERR_FILENO));
   log.Start();
   int status = EXIT_FAILURE;

@@ -71,8 +71,9 @@ struct ProxyConfig {
 
 // Runs until it is told to end. Blocks the four signals of engine/io/signals.h: call it before any
 // thread is started. Prints "ready on ADDRESS" for each listener on stdout, then the rest on
-// stderr. Exit status: 0 all was recorded; 1 a socket, the loop or the trace file could not be
-// opened, or the recording ended early (the mail went on).
+// stderr. Exit status: 0 all was recorded; 1 a socket or the loop could not be opened, or the
+// recording ended early (the mail went on); 64 sockets that do not go together; 73 the trace file
+// could not be opened.
 int RunProxy(const ProxyConfig& config);
 
 }  // namespace record

@@ -1,6 +1,9 @@
 // The table by headings; the rules between options are in record_forms.cc.
 #include "tools/record/record_options.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
 #include <optional>
 #include <utility>
 
@@ -67,6 +70,15 @@ absl::Status SetReal(const char* option, const std::string& value, double max, d
                                                    "\": expected a number above 0, at most ",
                                                    command_line::RealText(max)));
   *to = *read;
+  return absl::OkStatus();
+}
+
+absl::Status SetAddress(const std::string& value, ImportOptions* import) {
+  in6_addr any{};  // large enough for both
+  const int family = value.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  if (::inet_pton(family, value.c_str(), &any) != 1)
+    return Wrong("--client-address", value, "an IPv4 or IPv6 address");
+  import->defaults.client_address = value;
   return absl::OkStatus();
 }
 
@@ -167,7 +179,10 @@ void AddImport(RecordOptions* options, OptionTable* table) {
   table->Text("--envelope FILE",
               &import->envelope_file,
               "a table of envelopes: CSV with a head row, or JSON lines");
-  table->Text("--client-address IP", &import->defaults.client_address, "instead of a made-up one");
+  table->Custom(
+      "--client-address IP",
+      [import](const std::string& value) { return SetAddress(value, import); },
+      "instead of a made-up one: IPv4 or IPv6");
   table->Text("--client-name NAME", &import->defaults.client_name, "instead of a made-up one");
   table->Text("--helo NAME", &import->defaults.helo, "instead of the client's name");
   table->Text("--recipient ADDRESS", &import->defaults.recipient, "of messages that name none");

@@ -33,6 +33,12 @@ absl::Status CheckWhat(const ReplayOptions& options, const Given& given) {
   if (options.trace.empty() && (given.loop || given.speed))
     return absl::InvalidArgumentError(
         absl::StrCat(given.loop ? "--loop" : "--speed", " is for a --trace"));
+  if (options.smtp.empty() && !given.for_smtp.empty())
+    return absl::InvalidArgumentError(
+        absl::StrCat(given.for_smtp, " is for --smtp: a milter session has none"));
+  if (options.player.timeout <= engine::Time{})
+    return absl::InvalidArgumentError(
+        "--timeout: expected more than 0: every session would be given up at once");
   return absl::OkStatus();
 }
 

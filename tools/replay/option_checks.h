@@ -4,6 +4,7 @@
 #define MILLRACE_TOOLS_REPLAY_OPTION_CHECKS_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "tools/replay/replay_options.h"
@@ -30,6 +31,7 @@ struct Given {
   bool speed_max = false;
   std::uint32_t sessions = 0;
   bool diff_texts = false;
+  std::string for_smtp;  // an option that is for --smtp alone, where one was given
 };
 
 // --rate, --ramp or --burst.

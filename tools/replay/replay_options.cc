@@ -288,6 +288,9 @@ absl::StatusOr<ReplayOptions> ParseReplayOptions(std::span<const std::string> ar
   options.version = table.version();
   options.usage = table.Usage();
   if (options.help || options.version) return options;
+  for (const char* name : {"--xclient", "--pipelining"}) {
+    if (table.Given(name)) given.for_smtp = name;
+  }
   const absl::Status whole = Complete(given, &options);
   if (!whole.ok()) return whole;
   options.described = Described(arguments);

@@ -150,9 +150,13 @@ absl::Status WriteResults(const ReplayOptions& options, const RunResults& result
   return status;
 }
 
+// No text at the end: not wanted, or something else goes to standard output.
+bool Silent(const ReplayOptions& options) {
+  return options.quiet || options.json_file == "-" || options.html_file == "-";
+}
+
 void PrintText(const ReplayOptions& options, const RunResults& results) {
-  const bool json_there = options.json_file == "-" || options.html_file == "-";
-  if (options.quiet || json_there) return;
+  if (Silent(options)) return;
   std::fputs(OnceTable(results).c_str(), stdout);
   std::fputs(Totals(results, options.diff).c_str(), stdout);
 }
@@ -174,8 +178,11 @@ int ExitOf(const ReplayOptions& options, const RunResults& results, const TraceS
                              "recorded one"),
          Exit::kTrouble);
   const bool given_up = results.in_flight > 0;  // by a second signal
-  if (results.errors_count > damaged || given_up || unexpected || changed)
-    return Code(Exit::kTrouble);
+  if (results.errors_count > damaged || given_up || unexpected || changed) {
+    const std::string troubles = Silent(options) ? Troubles(results) : "";
+    return troubles.empty() ? Code(Exit::kTrouble)
+                            : Fail(absl::AbortedError(troubles), Exit::kTrouble);
+  }
   if (damaged > 0 || (trace != nullptr && !trace->ending().ok())) return kExitDamaged;
   return Code(Exit::kOk);
 }

@@ -2,9 +2,11 @@
 #include "tools/replay/report_text.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "engine/base/absl_text.h"
 #include "milter/wire.h"
 #include "tools/replay/outcome_text.h"
@@ -171,6 +173,22 @@ std::string Totals(const RunResults& results, bool all_changes) {
   AddProcess(results, &text);
   AddVerdicts(results, all_changes, &text);
   return text;
+}
+
+std::string Troubles(const RunResults& results) {
+  std::vector<std::string> parts;
+  for (const auto& [kind, count] : results.errors)
+    parts.push_back(absl::StrFormat("%d x %s", count, OneLine(kind, kTextBytesMax)));
+  if (results.in_flight > 0)
+    parts.push_back(absl::StrFormat("%d messages given up", results.in_flight));
+  const auto unexpected =
+      std::count_if(results.played.begin(), results.played.end(), [](const auto& played) {
+        return played.error.empty() && !AsExpected(played);
+      });
+  if (unexpected > 0) parts.push_back(absl::StrFormat("%d outcomes not as expected", unexpected));
+  if (results.verdicts_changed > 0)
+    parts.push_back(absl::StrFormat("%d verdicts differ", results.verdicts_changed));
+  return absl::StrJoin(parts, "; ");
 }
 
 bool AllAsExpected(const RunResults& results) {

@@ -29,6 +29,10 @@ std::string OnceTable(const RunResults& results);
 // for --diff), what the daemon cost.
 std::string Totals(const RunResults& results, bool all_changes = false);
 
+// What was not as it should be, on one line, for a run that prints no totals: "20 x connect:
+// ECONNREFUSED; 3 messages given up". Empty: nothing.
+std::string Troubles(const RunResults& results);
+
 // True if nothing failed, every transaction with an expectation met it, and no verdict changed.
 bool AllAsExpected(const RunResults& results);
 

@@ -63,12 +63,14 @@ absl::StatusOr<std::unique_ptr<TraceSource>> TraceSource::Open(const std::string
 
 absl::Status TraceSource::ReadIndex(const std::string& path) {
   absl::flat_hash_map<std::uint64_t, std::uint32_t> open;
+  std::vector<std::uint64_t> missing = options_.only;
   while (const std::optional<trace::Entry> entry = reader_->Next()) {
     if (entry->kind == trace::RecordKind::kSession) {
       const bool wanted = options_.only.empty() ||
                           std::find(options_.only.begin(), options_.only.end(), entry->session) !=
                               options_.only.end();
       if (!wanted) continue;
+      std::erase(missing, entry->session);
       open[entry->session] = static_cast<std::uint32_t>(sessions_.size());
       sessions_.push_back({.time_us = entry->time_us,
                            .offset = entry->offset,
@@ -88,10 +90,14 @@ absl::Status TraceSource::ReadIndex(const std::string& path) {
       open.erase(entry->session);
     }
   }
-  if (!transactions_.empty()) return absl::OkStatus();
   const absl::Status& ending = reader_->ending();
+  const absl::string_view comma = ending.ok() ? "" : "; ";
+  if (!missing.empty())
+    return absl::NotFoundError(
+        absl::StrCat(path, ": no session ", missing.front(), " in it", comma, ending.message()));
+  if (!transactions_.empty()) return absl::OkStatus();
   return absl::NotFoundError(
-      absl::StrCat(path, ": no transactions to play", ending.ok() ? "" : "; ", ending.message()));
+      absl::StrCat(path, ": no transactions to play", comma, ending.message()));
 }
 
 void TraceSource::ArrangeSessions() {
