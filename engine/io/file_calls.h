@@ -14,6 +14,9 @@
 #ifndef MILLRACE_ENGINE_IO_FILE_CALLS_H_
 #define MILLRACE_ENGINE_IO_FILE_CALLS_H_
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -61,11 +64,14 @@ class FileCallClock {
 
   // The shard's thread, around each call. `now` is above zero.
   void Begin(Time now) noexcept {
+    thread_.store(ThisThread(), std::memory_order_relaxed);
     mark_.store(now.count(), std::memory_order_relaxed);
     if (sleep_ != nullptr) sleep_->OnCall();
   }
   void End(Time began) noexcept { mark_.store(-began.count(), std::memory_order_relaxed); }
 
+  // Any thread. Who called last, as gettid(2) names threads; 0: nobody yet.
+  pid_t thread() const noexcept { return thread_.load(std::memory_order_relaxed); }
   // Any thread. When the call that is under way began; zero: none.
   Time since() const noexcept {
     const std::int64_t mark = mark_.load(std::memory_order_relaxed);
@@ -78,7 +84,13 @@ class FileCallClock {
   }
 
  private:
+  static pid_t ThisThread() noexcept {
+    static thread_local const pid_t thread = ::gettid();
+    return thread;
+  }
+
   alignas(64) std::atomic<std::int64_t> mark_{0};
+  std::atomic<pid_t> thread_{0};
   MonitorSleep* sleep_;
 };
 

@@ -32,7 +32,7 @@ void StallGovernor::NoteLongest(Time took) noexcept {
 }
 
 void StallGovernor::OnOperation(Time now, Time took) noexcept {
-  if (took <= kStallAfter) return;
+  if (took <= kOperationStallAfter) return;
   NoteLongest(took);
   operation_bad_at_.store(now.count(), kRelaxed);
 }

@@ -52,6 +52,8 @@ struct StallCounts {
 class StallGovernor {
  public:
   static constexpr Time kStallAfter = std::chrono::milliseconds(20);
+  // For asynchronous operations, which also wait for a worker, and that for a core.
+  static constexpr Time kOperationStallAfter = std::chrono::milliseconds(100);
   static constexpr Time kGoodFor = std::chrono::seconds(10);
   static constexpr Time kProbeEvery = std::chrono::milliseconds(250);  // from end to beginning
 

@@ -14,8 +14,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -44,7 +49,38 @@ bool WriteProbe(int directory) noexcept {
   return wrote == static_cast<ssize_t>(StallMonitor::kProbeBytes) && closed && removed;
 }
 
+// The beginning of a small file of /proc; empty: it cannot be read.
+std::string_view ReadProc(const char* path, std::span<char> to) noexcept {
+  const int file = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return {};
+  const ssize_t got = ::read(file, to.data(), to.size());
+  ::close(file);
+  return {to.data(), got > 0 ? static_cast<std::size_t>(got) : 0};
+}
+
+// What this thread has waited for a core in all; zero where the kernel does not tell.
+Time WaitedForCore() noexcept {
+  std::array<char, 128> text{};
+  const std::string_view stat = ReadProc("/proc/thread-self/schedstat", text);
+  const std::size_t second = stat.find(' ');
+  if (second == std::string_view::npos) return {};
+  std::int64_t waited = 0;
+  const char* const end = stat.data() + stat.size();
+  if (std::from_chars(stat.data() + second + 1, end, waited).ec != std::errc()) return {};
+  return Time(waited);
+}
+
 }  // namespace
+
+bool ThreadWaits(pid_t thread) noexcept {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/self/task/%d/stat", static_cast<int>(thread));
+  std::array<char, 128> text{};
+  const std::string_view stat = ReadProc(path.data(), text);
+  const std::size_t name_end = stat.rfind(") ");  // "TID (name) STATE ..."
+  if (name_end == std::string_view::npos || name_end + 2 >= stat.size()) return true;
+  return stat[name_end + 2] != 'R';
+}
 
 class StallMonitor::Watch {
  public:
@@ -99,9 +135,11 @@ bool StallMonitor::Watch::LookAtCalls(Time now, Time* again) noexcept {
     if (since == Time::zero()) continue;
     active = true;
     const Time lasted = now - since;
-    Tell(options_.governor->OnCall(now, lasted), now);
-    if (lasted <= StallGovernor::kStallAfter)
+    if (lasted <= StallGovernor::kStallAfter) {
       *again = std::min(*again, StallGovernor::kStallAfter - lasted + std::chrono::microseconds(1));
+    } else if (options_.waits(clocks_[i]->thread())) {
+      Tell(options_.governor->OnCall(now, lasted), now);
+    }
   }
   return active;
 }
@@ -112,14 +150,16 @@ bool StallMonitor::Watch::Probe() noexcept {
     phase_.store(kWatching, std::memory_order_seq_cst);
     return true;
   }
+  const Time waited = WaitedForCore();
   const Time began = options_.clock();
   const bool ok = WriteProbe(directory_);
   const Time ended = options_.clock();
+  const Time took = std::max(ended - began - (WaitedForCore() - waited), Time::zero());
   std::uint32_t phase = kInProbe;
   if (!phase_.compare_exchange_strong(phase, kWatching, std::memory_order_seq_cst)) return false;
   FutexWake(phase_);
   next_probe_ = ended + StallGovernor::kProbeEvery;
-  Tell(options_.governor->OnProbe(ended, ended - began, ok), ended);
+  Tell(options_.governor->OnProbe(ended, took, ok), ended);
   return true;
 }
 

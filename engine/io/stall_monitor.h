@@ -9,6 +9,11 @@
 // A probe does what a shard would do, as large as a shard's largest write, into new pages: the
 // kernel throttles whoever makes pages dirty, by their number.
 //
+// A call that lasts is a stall only where its thread waits: one that runs, or would if it had a
+// core, is not held by the disk (/proc/self/task/TID/stat). For the same reason what a probe waited
+// for its core is not counted (/proc/thread-self/schedstat, where the kernel has it). A busy
+// machine is not a slow disk.
+//
 // A probe may block for as long as the disk is frozen. Nobody waits for it: Stop() leaves the
 // thread behind after kStopWithin, with all that it still touches. (The process then ends at the
 // thaw: no signal ends a thread that waits for one.)
@@ -17,6 +22,8 @@
 // nothing (stall_governor.h) and logs nothing: `changed` is called in its thread.
 #ifndef MILLRACE_ENGINE_IO_STALL_MONITOR_H_
 #define MILLRACE_ENGINE_IO_STALL_MONITOR_H_
+
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -33,6 +40,9 @@
 
 namespace engine {
 
+// Whether a thread of this process is neither running nor ready to run. True where nobody can tell.
+bool ThreadWaits(pid_t thread) noexcept;
+
 struct StallMonitorOptions {
   StallGovernor* governor = nullptr;  // outlives the monitor
   std::uint32_t shards = 1;
@@ -40,7 +50,9 @@ struct StallMonitorOptions {
   // In the monitor's thread, once per onset and once when it is over; must not block.
   void (*changed)(void* context, StallChange change, const StallCounts& counts) noexcept = nullptr;
   void* context = nullptr;
-  Time (*clock)() noexcept = &MonotonicNow;  // tests bring their own
+  // Tests bring their own.
+  Time (*clock)() noexcept = &MonotonicNow;
+  bool (*waits)(pid_t thread) noexcept = &ThreadWaits;
 };
 
 class StallMonitor {

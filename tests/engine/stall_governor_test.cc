@@ -94,14 +94,15 @@ TEST_F(StallGovernorTest, StaysAsyncWhileAShardIsCaught) {
 }
 
 TEST_F(StallGovernorTest, CountsSlowOperationsAsEvidence) {
-  governor_.OnOperation(now_, StallGovernor::kStallAfter);
+  constexpr Time kSlow = StallGovernor::kOperationStallAfter + Time(1);
+  governor_.OnOperation(now_, StallGovernor::kOperationStallAfter);
   EXPECT_EQ(governor_.Look(now_), StallChange::kNone);
-  governor_.OnOperation(now_, kBad);
+  governor_.OnOperation(now_, kSlow);
   EXPECT_FALSE(governor_.async()) << "weighed by the next look";
   EXPECT_EQ(governor_.Look(now_), StallChange::kOnset);
   EXPECT_EQ(governor_.Look(now_), StallChange::kNone) << "once";
   Probe(seconds(9), kGood);
-  governor_.OnOperation(now_, kBad);
+  governor_.OnOperation(now_, kSlow);
   EXPECT_EQ(Probe(StallGovernor::kGoodFor, kGood), StallChange::kNone);
   EXPECT_EQ(Probe(milliseconds(500), kGood), StallChange::kCleared);
 }

@@ -27,6 +27,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 std::atomic<std::int64_t> test_now{seconds(1000).count()};
+std::atomic<bool> waits{true};
+std::atomic<int> asked{0};
 Time TestNow() noexcept {
   return Time(test_now.load());
 }
@@ -38,6 +40,12 @@ class StallMonitorTest : public testing::Test {
     options_.shards = 2;
     options_.probe_directory = dir_.path();
     options_.clock = &TestNow;
+    options_.waits = [](pid_t) noexcept {
+      asked.fetch_add(1);
+      return waits.load();
+    };
+    waits.store(true);
+    asked.store(0);
     options_.context = this;
     options_.changed = [](void* context, StallChange change, const StallCounts& counts) noexcept {
       auto& test = *static_cast<StallMonitorTest*>(context);
@@ -110,6 +118,38 @@ TEST_F(StallMonitorTest, WakesForEachNewStallFromItsSleep) {
     AwaitChange(2 * round + 2);
   }
   EXPECT_EQ(governor_.counts(TestNow()).onsets, 2U);
+}
+
+TEST_F(StallMonitorTest, TakesAThreadThatHasNoCoreForNoStall) {
+  Start();
+  waits.store(false);
+  const Time began = TestNow();
+  calls().Begin(began);
+  Advance(seconds(1));
+  while (asked.load() < 3)
+    std::this_thread::yield();
+  EXPECT_EQ(changes_.load(), 0);
+  waits.store(true);
+  AwaitChange(1);
+  EXPECT_EQ(calls().thread(), ::gettid());
+}
+
+TEST_F(StallMonitorTest, KnowsWhichThreadWaits) {
+  std::atomic<pid_t> waiting{0};
+  std::atomic<bool> end{false};
+  std::thread waiter([&] {
+    waiting.store(::gettid());
+    waiting.notify_all();
+    end.wait(false);
+  });
+  waiting.wait(0);
+  while (!ThreadWaits(waiting.load()))
+    std::this_thread::yield();
+  EXPECT_FALSE(ThreadWaits(::gettid()));
+  EXPECT_TRUE(ThreadWaits(-1)) << "nobody can tell";
+  end.store(true);
+  end.notify_all();
+  waiter.join();
 }
 
 TEST_F(StallMonitorTest, ADiskIsWatchedWhileItsShardWorks) {
