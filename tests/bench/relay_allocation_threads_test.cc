@@ -51,6 +51,10 @@ INSTANTIATE_TEST_SUITE_P(Uring,
                          RelayAllocation,
                          testing::ValuesIn(bench::RelayScenarios(engine::IoChoice::kUring)),
                          Name);
+INSTANTIATE_TEST_SUITE_P(UringRecv,
+                         RelayAllocation,
+                         testing::ValuesIn(bench::RelayScenarios(engine::IoChoice::kUringRecv)),
+                         Name);
 
 // The shard's ticks come once a second: looks at the disk, slots given up, counters.
 TEST(RelayAllocationTicks, NoneInTwoSeconds) {
