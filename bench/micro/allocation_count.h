@@ -6,7 +6,8 @@
 //
 // A program that links this has these names before the C library's, so calls from shared libraries
 // are counted as well. Under the address and thread sanitizers, which bring an allocator of their
-// own, their hook counts instead. Not for programs that link another allocator (mimalloc).
+// own, their hook counts instead (the thread sanitizer's does not tell of memalign and its
+// relatives: kAlignedCounted). Not for programs that link another allocator (mimalloc).
 // Any thread. It does not count what is mapped by mmap(2), nor what is freed.
 // Source: glibc manual, "Replacing malloc"; <sanitizer/allocator_interface.h>.
 #ifndef MILLRACE_BENCH_MICRO_ALLOCATION_COUNT_H_
@@ -15,6 +16,12 @@
 #include <cstdint>
 
 namespace bench {
+
+#ifdef __SANITIZE_THREAD__
+inline constexpr bool kAlignedCounted = false;
+#else
+inline constexpr bool kAlignedCounted = true;
+#endif
 
 // By all threads, since the process began.
 std::uint64_t AllAllocations() noexcept;
