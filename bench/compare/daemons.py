@@ -78,7 +78,8 @@ def the_floor(newlines):
 
 REFERENCE = load.INCUMBENT
 FLOOR = load.FLOOR
-# Who takes part in what: Scenario.subjects. `auto` picks io_uring where it can, so most rows have that alone.
+PICKED_IO = load.PICKED.split()[1]
+# Who takes part in what: Scenario.subjects; most have what `auto` picks alone.
 SUBJECTS = [
     Subject(REFERENCE, incumbent, signal.SIGKILL),
     Subject(load.URING, millrace("uring"), signal.SIGTERM),
@@ -86,15 +87,15 @@ SUBJECTS = [
     Subject(load.EPOLL, millrace("epoll"), signal.SIGTERM),
     Subject(FLOOR, the_floor("lf"), signal.SIGKILL),
     Subject(load.FLOOR_CRLF, the_floor("crlf"), signal.SIGKILL, load.FLOOR_CRLF),
-    Subject(load.ONE_SHARD, millrace("uring", "--shards=1"), signal.SIGTERM),
-    Subject(load.TWO_SHARDS, millrace("uring", "--shards=2"), signal.SIGTERM),
-    *[Subject(name, millrace("uring", f"--shards={name.split()[1]}"), signal.SIGTERM) for name in load.MANY_SHARDS],
+    Subject(load.ONE_SHARD, millrace(PICKED_IO, "--shards=1"), signal.SIGTERM),
+    Subject(load.TWO_SHARDS, millrace(PICKED_IO, "--shards=2"), signal.SIGTERM),
+    *[Subject(name, millrace(PICKED_IO, f"--shards={name.split()[1]}"), signal.SIGTERM) for name in load.MANY_SHARDS],
 ]
 # The same with other masks, for the count of system calls: where the mail server awaits an answer before the end.
 MASKS = [
-    Subject("no reply but the verdict", millrace("uring", "--reply-at=none"), signal.SIGTERM),
-    Subject("DATA", millrace("uring"), signal.SIGTERM),
-    Subject("CONNECT and DATA", millrace("uring", "--reply-at=connect,data"), signal.SIGTERM),
+    Subject("no reply but the verdict", millrace(PICKED_IO, "--reply-at=none"), signal.SIGTERM),
+    Subject("DATA", millrace(PICKED_IO), signal.SIGTERM),
+    Subject("CONNECT and DATA", millrace(PICKED_IO, "--reply-at=connect,data"), signal.SIGTERM),
 ]
 
 

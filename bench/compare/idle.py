@@ -88,7 +88,7 @@ class Client:
 
 BODY = b"An ordinary line of an ordinary message.\r\n" * 70
 NO_REPLY_DATA = 0x010000
-VARIANTS = [(io, shards) for io in ("uring", "epoll") for shards in (1, 2)]
+VARIANTS = [(io, shards) for io in ("uring", "uring-recv", "epoll") for shards in (1, 2)]
 
 
 def measure_all(rig, quick):

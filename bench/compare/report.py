@@ -15,7 +15,7 @@ def progress(number, rounds, result):
     cost = f"{result['cpu_us']:8.1f} us/message" if result["cpu_us"] else "  nothing passed   "
     lost = f"  {result['failed']} FAILED" if result["failed"] else ""
     ended = "  ENDED BY ITSELF" if result["ended_by_itself"] else ""
-    print(f"round {number + 1}/{rounds}  {result['spool']:5}  {result['scenario']:8}  {result['subject']:15} {cost}"
+    print(f"round {number + 1}/{rounds}  {result['spool']:5}  {result['scenario']:8}  {result['subject']:19} {cost}"
           f"  {result['per_second'] or 0:7.0f}/s{lost}{ended}", file=sys.stderr, flush=True)
 
 
@@ -97,10 +97,10 @@ def call_groups(run):
 def print_scenario(scenario, spool, rows):
     print(f"\n{scenario['name']}: {scenario['title']}; spool on {spool}; {rows[0]['rounds']} rounds: median "
           f"(lowest .. highest); p50 and p99 {scenario['latency']}")
-    print(f"  {'':15} {'CPU us/message':>27} {'to incumbent':>22} {'to floor':>18} {'messages/s':>27} {'cores':>6} "
+    print(f"  {'':19} {'CPU us/message':>27} {'to incumbent':>22} {'to floor':>18} {'messages/s':>27} {'cores':>6} "
           f"{'p50 ms':>8} {'p99 ms':>8} {'MiB':>7}  failed of")
     for row in rows:
-        print(f"  {row['subject']:15} {cell(row['cpu_us'], 1):>27} {to_incumbent(row):>22} {to_floor(row):>18} "
+        print(f"  {row['subject']:19} {cell(row['cpu_us'], 1):>27} {to_incumbent(row):>22} {to_floor(row):>18} "
               f"{cell(row['per_second'], 0):>27} {middle(row['cores'], 2):>6} {middle(row['p50_ms'], 2):>8} "
               f"{middle(row['p99_ms'], 2):>8} {middle(row['peak_mib'], 1):>7} {row['failed']:7} {tried(row)}")
     for row in rows:
@@ -183,12 +183,12 @@ def print_calls(scenario, counted):
     """One column per subject, one line per call; the calls that only the reference makes are one line."""
     print(f"\nsystem calls per message; {scenario['title']}; {counted[0]['messages']} messages, spool on "
           f"{counted[0]['spool']}")
-    print(f"  {'':22}" + "".join(f"{c['subject']:>16}" for c in counted))
-    print(f"  {'all':22}" + "".join(f"{c['per_message']:16.2f}" for c in counted))
+    print(f"  {'':22}" + "".join(f"{c['subject']:>20}" for c in counted))
+    print(f"  {'all':22}" + "".join(f"{c['per_message']:20.2f}" for c in counted))
     names, rest = shown_calls(counted)
     for name in names:
-        print(f"  {name:22}" + "".join(f"{c['by_call'].get(name, 0):16.2f}" for c in counted))
-    print(f"  {'others':22}" + "".join(f"{calls:16.2f}" for calls in rest))
+        print(f"  {name:22}" + "".join(f"{c['by_call'].get(name, 0):20.2f}" for c in counted))
+    print(f"  {'others':22}" + "".join(f"{calls:20.2f}" for calls in rest))
     for c in counted:
         if c["failed"]:
             print(f"  {c['subject']}: {c['failed']} messages failed: {c['errors']}")
