@@ -32,6 +32,7 @@ void Count() noexcept {
 #ifdef MILLRACE_SANITIZER_ALLOCATES
 
 // As <sanitizer/allocator_interface.h> has it, which not every compiler installs.
+// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming)
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*,
                                                                              std::size_t),
                                                          void (*free_hook)(const volatile void*));

@@ -67,7 +67,7 @@ bool ReplyingScanner::Pump() {
 }
 
 bool ReplyingScanner::Serve(Connection& connection, bool* moved) {
-  std::array<char, 4096> buffer;
+  std::array<char, 4096> buffer{};
   for (;;) {
     const ssize_t got = ::recv(connection.fd, buffer.data(), buffer.size(), 0);
     if (got < 0 && errno == EAGAIN) break;
