@@ -123,6 +123,11 @@ std::string Contradiction(const Config& config) {
     return "--max-messages " + std::to_string(config.messages_max) + " exceeds --max-sessions " +
            std::to_string(config.sessions_max) + " (a session has one message at a time)";
   }
+  if (config.newlines == Newlines::kCrlf && config.scanner_kind == ScannerKind::kAmavisd) {
+    return "--spool-newlines=crlf is not for amavisd: it reads files of LF lines, with CRLF DKIM "
+           "verification fails and large spam passes; leave the option out, or say "
+           "--scanner-kind=other for a scanner that wants CRLF";
+  }
   return "";
 }
 

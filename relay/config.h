@@ -26,6 +26,10 @@ enum class DeleteHeader : std::uint8_t { kAll, kFirst };
 // Where a mail server waits for an answer, besides the end of message. kNone: what is refused is
 // told at end of message alone; kConnectData: at CONNECT too.
 enum class ReplyAt : std::uint8_t { kNone, kData, kConnectData };
+// What the scanner is, as the operator says: it decides what may be done to its files.
+enum class ScannerKind : std::uint8_t { kAmavisd, kOther };
+// Line ends of the spool file. kCrlf: bodies as they came, and CRLF wherever we write one.
+enum class Newlines : std::uint8_t { kLf, kCrlf };
 
 // Ranges of the numbers, both ends allowed.
 inline constexpr int kDebugLevelMax = 9;
@@ -66,6 +70,8 @@ struct Config {
   bool daemon_name_bank = false;                              // -B: {daemon_name} is a policy bank
   bool pass_on_failure = false;                               // -P: unscanned mail passes
 
+  ScannerKind scanner_kind = ScannerKind::kAmavisd;  // --scanner-kind
+
   // What we do to messages.
   std::string
       unscanned_header_name;  // --unscanned-header; empty: passed-unscanned mail is not marked
@@ -73,6 +79,7 @@ struct Config {
   DeleteHeader delete_header = DeleteHeader::kAll;  // --delheader
   bool request_macros = true;         // --request-macros: ask the mail server for what we need
   ReplyAt reply_at = ReplyAt::kData;  // --reply-at: round trips of a message before its end
+  Newlines newlines = Newlines::kLf;  // --spool-newlines; kCrlf: with ScannerKind::kOther alone
 
   // Limits; 0: derived from the limit of open files (relay/limits.h).
   std::uint32_t sessions_max = 0;                     // --max-sessions

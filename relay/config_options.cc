@@ -153,6 +153,10 @@ constexpr std::array<Choice<DeleteHeader>, 2> kDelete{
     {{"all", DeleteHeader::kAll}, {"first", DeleteHeader::kFirst}}};
 constexpr std::array<Choice<ReplyAt>, 3> kReplyAt{
     {{"none", ReplyAt::kNone}, {"data", ReplyAt::kData}, {"connect,data", ReplyAt::kConnectData}}};
+constexpr std::array<Choice<ScannerKind>, 2> kScannerKind{
+    {{"amavisd", ScannerKind::kAmavisd}, {"other", ScannerKind::kOther}}};
+constexpr std::array<Choice<Newlines>, 2> kNewlines{
+    {{"lf", Newlines::kLf}, {"crlf", Newlines::kCrlf}}};
 constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
 
 using Text = std::string_view;
@@ -228,6 +232,10 @@ const std::array kOptions = {
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kYesNo, &l.config.request_macros); }},
     Option{0, "reply-at", "none|data|connect,data", "Where the mail server awaits an answer before\nthe end of a message",
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "place to reply", kReplyAt, &l.config.reply_at); }},
+    Option{0, "scanner-kind", "amavisd|other", "What the scanner is",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "scanner", kScannerKind, &l.config.scanner_kind); }},
+    Option{0, "spool-newlines", "lf|crlf", "Line ends of the message file (crlf: not for\namavisd)",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "line end", kNewlines, &l.config.newlines); }},
     Option{0, "answer-within", "SEC", "From end of message to verdict\n(0: 540 with Postfix, else 285)",
            [](const Option& o, Text v, Line& l) {
              return ReadSeconds<&Config::answer_within>(o, v, {"time to answer", 0, kTimeoutMaxCount}, l.config); }},

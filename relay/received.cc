@@ -56,15 +56,17 @@ std::size_t WriteReceived(const ReceivedFacts& facts, std::span<char> to) noexce
     if (!facts.auth_ssf.empty()) out.Plain(" bits=").Cleaned(facts.auth_ssf);
     out.Plain(")");
   }
-  out.Plain("\n\tby ").Cleaned(facts.mta_name.empty() ? "localhost" : facts.mta_name);
+  out.Plain(facts.line_end)
+      .Plain("\tby ")
+      .Cleaned(facts.mta_name.empty() ? "localhost" : facts.mta_name);
   out.Plain(" (amavisd-milter)");
   if (!facts.protocol.empty()) out.Plain(" with ").Cleaned(facts.protocol);
   if (!facts.auth_authen.empty()) {
     out.Plain(" (authenticated as ").Cleaned(facts.auth_authen).Plain(")");
   }
   if (!facts.queue_id.empty()) out.Plain(" id ").Cleaned(facts.queue_id);
-  out.Plain(";\n\t").Cleaned(facts.date);
-  out.Plain("\n\t(envelope-from ").Cleaned(facts.sender).Plain(")\n");
+  out.Plain(";").Plain(facts.line_end).Plain("\t").Cleaned(facts.date).Plain(facts.line_end);
+  out.Plain("\t(envelope-from ").Cleaned(facts.sender).Plain(")").Plain(facts.line_end);
   return out.used();
 }
 

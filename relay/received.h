@@ -1,7 +1,7 @@
 // The synthesized Received field: the newest hop, which the mail server does not show to a milter,
 // but which SpamAssassin's network rules need as the first field of the message.
 //
-//   Received: from HELO|unknown [(CLIENT_NAME [ADDR])] [(authenticated bits=SSF)] LF
+//   Received: from HELO|unknown [(CLIENT_NAME [ADDR])] [(authenticated bits=SSF)] LF (or CRLF)
 //   <TAB>by J|localhost (amavisd-milter) [with PROTOCOL] [(authenticated as AUTHEN)] [id QID]; LF
 //   <TAB>DATE LF
 //   <TAB>(envelope-from SENDER) LF
@@ -32,12 +32,13 @@ struct ReceivedFacts {
   std::string_view mta_name{};
   std::string_view protocol{};
   std::string_view queue_id{};
-  std::string_view date{};    // RFC 5322
-  std::string_view sender{};  // as given in MAIL, with its brackets
+  std::string_view date{};           // RFC 5322
+  std::string_view sender{};         // as given in MAIL, with its brackets
+  std::string_view line_end = "\n";  // or CRLF
 };
 
-// Writes the field with its last LF into `to` (kReceivedBytesMax is always enough) and returns its
-// bytes.
+// Writes the field with its last line end into `to` (kReceivedBytesMax is always enough) and
+// returns its bytes.
 std::size_t WriteReceived(const ReceivedFacts& facts, std::span<char> to) noexcept;
 
 }  // namespace relay

@@ -107,6 +107,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void WriteReceivedField() noexcept;
   void WriteHeader(std::string_view name, std::string_view value) noexcept;
   void EndHeader() noexcept;
+  std::string_view LineEnd(std::string_view text) const noexcept;
   void Check(int write_error) noexcept;
   void FailMessage(const Refusal& refusal, engine::SpoolFate fate) noexcept;
   void DropMessage(std::string_view why) noexcept;

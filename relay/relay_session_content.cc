@@ -18,11 +18,18 @@ using engine::SpoolFate;
 // The mail server has its own limit; this one keeps lengths far from overflow.
 constexpr std::uint64_t kMessageBytesMax = std::uint64_t{1} << 40;
 
-// Where `value` has an LF that no blank or TAB follows: taken as it is, it would end the field.
-std::size_t FindOpenLineFeed(std::string_view value, std::size_t from) noexcept {
-  for (std::size_t at = value.find('\n', from); at != std::string_view::npos;
+// Whether what follows an LF continues the field; if not, that LF would end it.
+bool Continues(std::string_view rest) noexcept {
+  return !rest.empty() && (rest.front() == ' ' || rest.front() == '\t');
+}
+
+// The first LF of `value` that cannot be written as it is: one that would end the field, and under
+// `crlf` one without its CR. npos: none.
+std::size_t FindBreak(std::string_view value, bool crlf) noexcept {
+  for (std::size_t at = value.find('\n'); at != std::string_view::npos;
        at = value.find('\n', at + 1)) {
-    if (at + 1 == value.size() || (value[at + 1] != ' ' && value[at + 1] != '\t')) return at;
+    const bool bare = crlf && (at == 0 || value[at - 1] != '\r');
+    if (bare || !Continues(value.substr(at + 1))) return at;
   }
   return std::string_view::npos;
 }
@@ -150,7 +157,8 @@ void RelaySession::WriteReceivedField() noexcept {
                      .protocol = MacroText(Macro::kProtocol),
                      .queue_id = message_->received_queue_id,
                      .date = date.empty() ? shard_.DateText() : date,
-                     .sender = sender},
+                     .sender = sender,
+                     .line_end = LineEnd({})},
                     field);
   Check(shard_.writer().AddCopy({field.data(), bytes}));
 }
@@ -179,22 +187,30 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
   WriteHeader(event.name, event.value);
 }
 
+// What ends a line of ours after `text`. A CR that is there already is part of it: never CR CR LF.
+std::string_view RelaySession::LineEnd(std::string_view text) const noexcept {
+  const bool crlf = shard_.config().newlines == Newlines::kCrlf && !text.ends_with('\r');
+  return crlf ? "\r\n" : "\n";
+}
+
 // Name, colon, the white space that the message had (one blank where the mail server took it),
-// value.
+// value. Where its LF cannot be written as it is, the line end is ours.
 void RelaySession::WriteHeader(std::string_view name, std::string_view value) noexcept {
   engine::SpoolWriter& writer = shard_.writer();
   Check(writer.AddCopy(name));
   if (message_->sticky) return;
   Check(writer.AddCopy(filter_.leading_space() ? ":" : ": "));
-  while (!message_->sticky) {
-    const std::size_t open = FindOpenLineFeed(value, 0);
-    if (open == std::string_view::npos) break;
-    Check(writer.AddCopy(value.substr(0, open + 1)));
-    if (!message_->sticky) Check(writer.AddCopy("\t"));
-    value.remove_prefix(open + 1);
+  const bool crlf = shard_.config().newlines == Newlines::kCrlf;
+  for (std::size_t end = FindBreak(value, crlf); end != std::string_view::npos && !message_->sticky;
+       end = FindBreak(value, crlf)) {
+    const std::string_view line = value.substr(0, end);
+    value.remove_prefix(end + 1);
+    Check(writer.AddCopy(line));
+    if (!message_->sticky) Check(writer.AddCopy(LineEnd(line)));
+    if (!message_->sticky && !Continues(value)) Check(writer.AddCopy("\t"));
   }
-  if (!message_->sticky && !value.empty()) Check(writer.AddCopy(value));
-  if (!message_->sticky) Check(writer.AddCopy("\n"));
+  if (!message_->sticky) Check(writer.AddCopy(value));
+  if (!message_->sticky) Check(writer.AddCopy(LineEnd(value)));
 }
 
 void RelaySession::OnEndOfHeaders() noexcept {
@@ -205,7 +221,7 @@ void RelaySession::EndHeader() noexcept {
   if (message_->header_ended) return;
   message_->header_ended = true;
   message_->wire_bytes += 2;
-  Check(shard_.writer().AddCopy("\n"));
+  Check(shard_.writer().AddCopy(LineEnd({})));
 }
 
 void RelaySession::OnBody(const milter::Event& event) noexcept {
@@ -213,6 +229,10 @@ void RelaySession::OnBody(const milter::Event& event) noexcept {
   EndHeader();
   if (message_->sticky || event.body.empty()) return;
   message_->wire_bytes += event.body.size();
+  if (shard_.config().newlines == Newlines::kCrlf) {
+    Check(shard_.writer().AddRef(event.body));
+    return;
+  }
   const engine::NewlineConverter::Result piece = message_->newlines.Convert(event.body);
   if (piece.leading_cr) Check(shard_.writer().AddCopy("\r"));
   if (!message_->sticky && !piece.rest.empty()) Check(shard_.writer().AddRef(piece.rest));

@@ -55,6 +55,8 @@ TEST(ConfigTest, HasTheDocumentedDefaults) {
   EXPECT_EQ(config.log_addresses, LogAddresses::kFull);
   EXPECT_EQ(config.io, IoChoice::kAuto);
   EXPECT_FALSE(config.socket_mode.has_value());
+  EXPECT_EQ(config.scanner_kind, ScannerKind::kAmavisd);
+  EXPECT_EQ(config.newlines, Newlines::kLf);
 }
 
 TEST(ConfigTest, KnowsEverySourceOfInput) {
@@ -171,6 +173,21 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
   EXPECT_EQ(config.orphan_limit, Seconds(20));
   EXPECT_EQ(config.working_directory, "/w");
   EXPECT_TRUE(config.pass_on_failure);
+}
+
+TEST(ConfigTest, LineEndsOfTheSpoolAreCrlfForScannersOtherThanAmavisdAlone) {
+  const CommandLine line = Parse({"--spool-newlines=crlf", "--scanner-kind=other"});
+  ASSERT_EQ(line.kind, Kind::kRun) << line.error;
+  EXPECT_EQ(line.config.scanner_kind, ScannerKind::kOther);
+  EXPECT_EQ(line.config.newlines, Newlines::kCrlf);
+  EXPECT_EQ(Parse({"--scanner-kind=other"}).config.newlines, Newlines::kLf);
+  for (const auto& more : {std::vector<std::string>{}, {"--scanner-kind=amavisd"}}) {
+    std::vector<std::string> arguments = {"--spool-newlines=crlf"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const std::string error = ErrorOf(arguments);
+    EXPECT_NE(error.find("DKIM verification fails and large spam passes"), std::string::npos);
+    EXPECT_NE(error.find("--scanner-kind=other"), std::string::npos);
+  }
 }
 
 TEST(ConfigTest, LastOfTwoValuesWins) {

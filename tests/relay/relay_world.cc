@@ -49,12 +49,24 @@ std::string WithLineFeeds(const std::string& body) {
   return out;
 }
 
-std::string ExpectedContent(const milter::Transaction& transaction) {
-  std::string text;
+std::string ExpectedContent(const milter::Transaction& transaction, relay::Newlines newlines) {
+  std::string header;
   for (const milter::HeaderField& field : transaction.headers) {
-    text += field.name + ":" + field.value + "\n";
+    header += field.name + ":" + field.value + "\n";
   }
-  return text + "\n" + WithLineFeeds(transaction.body);
+  header += "\n";
+  if (newlines == relay::Newlines::kLf) return header + WithLineFeeds(transaction.body);
+  std::string text;
+  for (const char c : header) {
+    if (c == '\n') text += '\r';
+    text += c;
+  }
+  return text + transaction.body;
+}
+
+ScannerPlan WithLineEnds(ScannerPlan plan, relay::Newlines newlines) {
+  if (newlines == relay::Newlines::kCrlf) plan.line_end = "\r\n";
+  return plan;
 }
 
 }  // namespace
@@ -86,7 +98,8 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
         shards_.back().get());
   }
   peers_ = &world_.AddLoop("peers", "/peers");
-  scanner_ = std::make_unique<SimScanner>(world_, *peers_, ledger_, options.scanner);
+  scanner_ = std::make_unique<SimScanner>(
+      world_, *peers_, ledger_, WithLineEnds(options.scanner, options.config.newlines));
   scanner_->Listen(kScannerPath, options.scanner_backlog);
 }
 
@@ -132,7 +145,7 @@ milter::Transaction RelayWorld::MakeTransaction(const SessionMix& mix) {
         t.stop.after == milter::Command::kMail || t.stop.after == milter::Command::kRcpt;
     t.stop.how = early && random.Below(2) == 0 ? milter::StopHow::kReset : milter::StopHow::kDrop;
   }
-  ledger_[t.queue_id].content = ExpectedContent(t);
+  ledger_[t.queue_id].content = ExpectedContent(t, options_.config.newlines);
   return t;
 }
 

@@ -292,9 +292,12 @@ void SimScanner::CheckContent(const std::string& queue_id,
     // What stands before is the synthesized field: four lines, all but the first with a TAB.
     const std::string field = content.substr(0, content.size() - expected.size());
     std::size_t lines = 0;
-    for (const char c : field)
-      lines += c == '\n' ? 1 : 0;
-    if (lines == 4 && field.ends_with("\n")) return;
+    std::size_t line_ends = 0;
+    for (std::size_t i = 0; i < field.size(); ++i) {
+      lines += field[i] == '\n' ? 1 : 0;
+      line_ends += std::string_view(field).substr(i).starts_with(plan_.line_end) ? 1 : 0;
+    }
+    if (lines == 4 && line_ends == 4 && field.ends_with(plan_.line_end)) return;
   }
   world_.Broken("content of " + queue_id + " is not its own: " + content.substr(0, 400));
 }

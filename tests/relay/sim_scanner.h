@@ -46,6 +46,7 @@ struct ScannerPlan {
   engine::Time drip_every{};       // above zero: one octet of the reply at a time
   sim::PerMillion keeps_link = 0;  // hard link of email.txt outside the slot
   sim::PerMillion keeps_open = 0;  // holds email.txt open beyond its reply, and reads it again
+  std::string line_end = "\n";     // of the files that it expects
 };
 
 class SimScanner {

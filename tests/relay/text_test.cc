@@ -50,6 +50,12 @@ TEST(ReceivedTest, LeavesOutWhatIsUnknown) {
       "Received: from unknown\n\tby localhost (amavisd-milter);\n\tD\n\t(envelope-from <>)\n");
 }
 
+TEST(ReceivedTest, EndsItsLinesAsItIsTold) {
+  EXPECT_EQ(Received({.date = "D", .sender = "<>", .line_end = "\r\n"}),
+            "Received: from unknown\r\n\tby localhost (amavisd-milter);\r\n\tD\r\n"
+            "\t(envelope-from <>)\r\n");
+}
+
 TEST(ReceivedTest, IsAlwaysOneWellFormedField) {
   const std::string hostile = std::string("a\r\nX-Evil: b\n\nbody") + '\0' + std::string(5000, 'z');
   const std::string field = Received({.helo = hostile,
