@@ -47,6 +47,29 @@ std::uint8_t PacketReader::half_command() const noexcept {
   return head_used_ == kPacketHeadBytes ? std::to_integer<std::uint8_t>(head_[kLengthBytes]) : 0;
 }
 
+std::uint32_t PacketReader::head_bytes_ahead() const noexcept {
+  const bool next = input_.empty() && failed_ == ReadResult::kNeedMore;
+  return next ? static_cast<std::uint32_t>(kPacketHeadBytes - head_used_) : 0;
+}
+
+std::uint32_t PacketReader::payload_bytes_ahead(Command command) const noexcept {
+  const bool next = input_.empty() && failed_ == ReadResult::kNeedMore &&
+                    half_command() == static_cast<std::uint8_t>(command);
+  return next ? payload_left_ : 0;
+}
+
+Packet PacketReader::BodyTaken(std::uint32_t bytes) noexcept {
+  ENGINE_CHECK(bytes > 0 && bytes <= payload_bytes_ahead(Command::kBody));
+  payload_left_ -= bytes;
+  payload_begun_ = true;
+  const Packet packet{.result = ReadResult::kPiece,
+                      .command = half_command(),
+                      .last = payload_left_ == 0,
+                      .payload = {}};
+  if (packet.last) EndPacket();
+  return packet;
+}
+
 // kPacket: the head is whole and sound. The length is judged before the command byte comes.
 ReadResult PacketReader::ReadHead() noexcept {
   const std::size_t take = std::min(input_.size(), kPacketHeadBytes - head_used_);

@@ -57,6 +57,15 @@ class PacketReader {
   // What was fed and not read; the reader forgets it, and the caller feeds it again later.
   engine::Bytes TakeUnread() noexcept;
 
+  // For a caller that moves body octets without having them fed (splice(2)). What comes next on the
+  // stream: octets of a head, or of the payload of a packet of this command. 0 where something else
+  // comes, where octets that were fed wait to be read, and after an error.
+  std::uint32_t head_bytes_ahead() const noexcept;
+  std::uint32_t payload_bytes_ahead(Command command) const noexcept;
+  // 1 .. payload_bytes_ahead(kBody) octets of the stream were taken elsewhere: their piece, without
+  // payload.
+  Packet BodyTaken(std::uint32_t bytes) noexcept;
+
   // A packet has begun and has not ended; its command if that byte has come, else 0.
   bool half_packet() const noexcept { return head_used_ != 0; }
   std::uint8_t half_command() const noexcept;

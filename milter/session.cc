@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "engine/base/check.h"
+
 namespace milter {
 namespace {
 
@@ -64,6 +66,25 @@ Event FilterSession::Next() noexcept {
       case ReadResult::kNoMemory: return Broken(ReasonOf(packet.result), packet.command);
     }
   }
+}
+
+std::uint32_t FilterSession::head_bytes_ahead() const noexcept {
+  return state_ == State::kEnded || eom_piece_given_ ? 0 : reader_.head_bytes_ahead();
+}
+
+std::uint32_t FilterSession::macro_bytes_ahead() const noexcept {
+  return state_ == State::kEnded || eom_piece_given_ ? 0
+                                                     : reader_.payload_bytes_ahead(Command::kMacro);
+}
+
+std::uint32_t FilterSession::body_bytes_ahead() const noexcept {
+  const bool taken = state_ == State::kEnvelope || state_ == State::kContent;
+  return taken ? reader_.payload_bytes_ahead(Command::kBody) : 0;
+}
+
+Event FilterSession::BodyTaken(std::uint32_t bytes) noexcept {
+  ENGINE_CHECK(bytes > 0 && bytes <= body_bytes_ahead());
+  return OnBody(reader_.BodyTaken(bytes));
 }
 
 void FilterSession::VerdictSent() noexcept {

@@ -112,6 +112,17 @@ class FilterSession {
   // Gives back what was fed and not read yet, for a caller that must stop in the middle.
   engine::Bytes TakeUnread() noexcept { return reader_.TakeUnread(); }
 
+  // For a caller that moves body octets past this session (splice(2)), after kNeedMore. What comes
+  // next on the stream: octets of a packet's head, of the body of the message in progress, of
+  // macros (some mail servers send a packet of them before each of the body). All 0: something
+  // else. All but the body has to be fed.
+  std::uint32_t head_bytes_ahead() const noexcept;
+  std::uint32_t macro_bytes_ahead() const noexcept;
+  std::uint32_t body_bytes_ahead() const noexcept;
+  // 1 .. body_bytes_ahead() octets of the stream went elsewhere: what Next() would have answered to
+  // them, but for the octets (Event::body is empty).
+  [[nodiscard]] Event BodyTaken(std::uint32_t bytes) noexcept;
+
   // The final reply to end of message has been written: the message is over. No effect when none
   // was awaited.
   void VerdictSent() noexcept;
