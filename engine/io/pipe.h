@@ -10,6 +10,7 @@
 #define MILLRACE_ENGINE_IO_PIPE_H_
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,6 +34,9 @@ class Pipe {
 
   virtual std::size_t bytes() const noexcept = 0;  // in it now
   virtual std::size_t capacity() const noexcept = 0;
+  // It takes nothing more until some of it has left: at its capacity, or before, as each piece of a
+  // socket's buffer takes a place of its own. Tells what an EAGAIN of a splice was about.
+  virtual bool full() const noexcept = 0;
 
   // Takes bytes out, the oldest first; value: how many, 0 of an empty pipe.
   virtual IoResult Read(Bytes to) noexcept = 0;
@@ -61,6 +65,11 @@ class PosixPipe final : public Pipe {
   bool ok() const noexcept { return read_end_ >= 0; }  // false: descriptors had run out
   std::size_t bytes() const noexcept override { return bytes_; }
   std::size_t capacity() const noexcept override { return capacity_; }
+
+  bool full() const noexcept override {
+    pollfd writable{.fd = write_end_, .events = POLLOUT, .revents = 0};
+    return ::poll(&writable, 1, 0) == 0;
+  }
 
   IoResult Read(Bytes to) noexcept override {
     const std::size_t wanted = std::min(to.size(), bytes_);

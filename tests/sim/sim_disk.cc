@@ -10,6 +10,15 @@
 
 namespace sim {
 
+engine::Pipe* SimPipePool::Make(std::size_t i) noexcept {
+  SimRandom& random = world_->random();
+  if (random.Chance(world_->faults().pipe_refused)) return nullptr;
+  const std::size_t large = engine::Pipe::kCapacityBytes;
+  const bool small = random.Below(2) == 0;
+  return &pipes_[i].emplace(small ? static_cast<std::size_t>(random.Between(1, 10'000)) : large,
+                            static_cast<std::size_t>(random.Between(1, 256)));
+}
+
 SimDisk::SimDisk(SimWorld& world, std::string root, SimLoop* loop)
     : world_(&world), loop_(loop), root_(std::move(root)) {
   world_->files().MakeDir(root_);
@@ -46,7 +55,8 @@ int SimDisk::ByChance(DiskCall call) noexcept {
   const SimFaults& faults = world_->faults();
   if (call == DiskCall::kCloseFile) return 0;
   if (world_->random().Chance(faults.disk_error)) return EIO;
-  const bool takes_space = call == DiskCall::kMakeSlot || call == DiskCall::kWriteV;
+  const bool takes_space =
+      call == DiskCall::kMakeSlot || call == DiskCall::kWriteV || call == DiskCall::kSpliceFrom;
   return takes_space && world_->random().Chance(faults.disk_full) ? ENOSPC : 0;
 }
 
@@ -89,6 +99,17 @@ std::size_t SimDisk::Put(SimFile& file, std::string_view data, std::uint64_t at)
   return data.size();
 }
 
+// How many of `bytes` at `at` there is room for.
+std::size_t SimDisk::Fitting(const SimFile& file, std::uint64_t at, std::size_t bytes) noexcept {
+  SimFiles& files = world_->files();
+  // Adding up all files for each write would be slow; most worlds have room without end.
+  if (files.bytes_max == SimFiles::kBytesUnlimited) return bytes;
+  const std::uint64_t used = files.bytes_used();
+  const std::uint64_t room = files.bytes_max > used ? files.bytes_max - used : 0;
+  const std::uint64_t fits = file.content.size() + room;
+  return fits <= at ? 0 : static_cast<std::size_t>(std::min<std::uint64_t>(bytes, fits - at));
+}
+
 IoResult SimDisk::WriteV(int file, std::span<const iovec> data, std::uint64_t at) noexcept {
   SimFile* opened = Opened(file, "write");
   if (const int error = Begin(DiskCall::kWriteV); error != 0) return {0, error};
@@ -99,17 +120,9 @@ IoResult SimDisk::WriteV(int file, std::span<const iovec> data, std::uint64_t at
   std::size_t take = std::min(all.size(), write_max_);
   if (take > 1 && world_->random().Chance(world_->faults().short_write))
     take = static_cast<std::size_t>(world_->random().Between(1, take));
-  SimFiles& files = world_->files();
-  // Adding up all files for each write would be slow; most worlds have room without end.
-  const std::uint64_t used = files.bytes_max == SimFiles::kBytesUnlimited ? 0 : files.bytes_used();
-  const std::uint64_t grows =
-      at + take > opened->content.size() ? at + take - opened->content.size() : 0;
-  if (used + grows > files.bytes_max) {
-    const std::uint64_t room = files.bytes_max > used ? files.bytes_max - used : 0;
-    const std::uint64_t fits = opened->content.size() + room;
-    if (fits <= at) return {0, ENOSPC};
-    take = static_cast<std::size_t>(fits - at);
-  }
+  const std::size_t fits = Fitting(*opened, at, take);
+  if (fits == 0 && take > 0) return {0, ENOSPC};
+  take = fits;
   return {static_cast<std::int64_t>(Put(*opened, std::string_view(all).substr(0, take), at)), 0};
 }
 
@@ -131,6 +144,9 @@ IoResult SimDisk::SpliceFrom(engine::Pipe& pipe,
   std::size_t take = std::min({bytes, content.size(), write_max_});
   if (take > 1 && world_->random().Chance(world_->faults().short_write))
     take = static_cast<std::size_t>(world_->random().Between(1, take));
+  const std::size_t fits = Fitting(*opened, at, take);
+  if (fits == 0 && take > 0) return {0, ENOSPC};
+  take = fits;
   Put(*opened, std::string_view(content).substr(0, take), at);
   content.erase(0, take);
   return {static_cast<std::int64_t>(take), 0};

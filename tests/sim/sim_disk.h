@@ -13,12 +13,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "engine/io/disk.h"
 #include "engine/io/file_op.h"
 #include "engine/io/pipe.h"
+#include "engine/io/pipe_pool.h"
 #include "tests/sim/sim_files.h"
 #include "tests/sim/sim_stalls.h"
 
@@ -33,16 +35,41 @@ class SimLoop;
 // A pipe of the simulated world: a byte queue.
 class SimPipe final : public engine::Pipe {
  public:
-  explicit SimPipe(std::size_t capacity = kCapacityBytes) noexcept : capacity_(capacity) {}
+  // `pieces_max`: splices that it takes before it is full, whatever their size.
+  explicit SimPipe(std::size_t capacity = kCapacityBytes,
+                   std::size_t pieces_max = SIZE_MAX) noexcept
+      : capacity_(capacity), pieces_max_(pieces_max) {}
   std::size_t bytes() const noexcept override { return content_.size(); }
   std::size_t capacity() const noexcept override { return capacity_; }
+  bool full() const noexcept override {
+    return content_.size() >= capacity_ || (pieces_ >= pieces_max_ && !content_.empty());
+  }
   std::string& content() noexcept { return content_; }
+  void AddPiece(std::string_view piece) {
+    pieces_ = content_.empty() ? 1 : pieces_ + 1;
+    content_.append(piece);
+  }
   IoResult Read(engine::Bytes to) noexcept override;
   IoResult TeeTo(engine::Pipe& to, std::size_t max) noexcept override;
 
  private:
   std::string content_;
   std::size_t capacity_;
+  std::size_t pieces_max_;
+  std::size_t pieces_ = 0;
+};
+
+// Pipes of random sizes, small ones among them; refused by SimFaults::pipe_refused.
+class SimPipePool final : public engine::PipePool {
+ public:
+  explicit SimPipePool(SimWorld& world) noexcept : world_(&world) {}
+
+ private:
+  engine::Pipe* Make(std::size_t i) noexcept override;
+  void Drop(std::size_t i) noexcept override { pipes_[i].reset(); }
+
+  SimWorld* world_;
+  std::array<std::optional<SimPipe>, kPipesMax> pipes_;
 };
 
 enum class DiskCall : std::uint8_t {
@@ -109,6 +136,7 @@ class SimDisk final : public engine::Disk {
   int ByChance(DiskCall call) noexcept;
   SimFile* Opened(int file, const char* call) noexcept;
   std::string PathOf(std::string_view slot) const { return root_ + "/" + std::string(slot); }
+  std::size_t Fitting(const SimFile& file, std::uint64_t at, std::size_t bytes) noexcept;
   std::size_t Put(SimFile& file, std::string_view data, std::uint64_t at) noexcept;
 
   SimWorld* world_;

@@ -23,7 +23,7 @@ struct SimFaults {
   Time accept_delay_max = std::chrono::microseconds(50);
   std::size_t buffer_min_bytes = 208 * engine::kKiB;  // room of one direction, drawn per stream
   std::size_t buffer_max_bytes = 208 * engine::kKiB;
-  PerMillion short_receive = 0;  // per receive: fewer bytes than are there
+  PerMillion short_receive = 0;  // per receive or splice: fewer bytes than are there
   PerMillion short_send = 0;     // per send: fewer bytes than have room
   PerMillion late_ready = 0;     // per socket and turn: served a turn later
   PerMillion cut = 0;  // per connection: ends, seen as end or reset, at a random moment ...
@@ -33,10 +33,12 @@ struct SimFaults {
   PerMillion mail_late = 0;      // per turn with mail: delivered later; order in a mailbox is kept
   Time mail_delay_max = std::chrono::milliseconds(2);
 
+  PerMillion pipe_refused = 0;  // per pipe that is made
+
   // The disk, per call.
-  PerMillion disk_full = 0;    // ENOSPC: MakeSlot, WriteV
+  PerMillion disk_full = 0;    // ENOSPC: MakeSlot, WriteV, SpliceFrom
   PerMillion disk_error = 0;   // EIO: all but CloseFile
-  PerMillion short_write = 0;  // WriteV
+  PerMillion short_write = 0;  // WriteV, SpliceFrom
   PerMillion disk_stall =
       0;  // the call takes up to stall_max of virtual time, and the shard with it
   Time stall_max = std::chrono::milliseconds(200);
@@ -53,6 +55,7 @@ struct SimFaults {
     f.connect_refused = 10'000;
     f.connect_again = 10'000;
     f.mail_late = 100'000;
+    f.pipe_refused = 100'000;
     f.disk_full = 500;
     f.disk_error = 500;
     f.short_write = 20'000;

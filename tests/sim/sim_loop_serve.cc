@@ -12,7 +12,8 @@ namespace sim {
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, lives on the stack
 class SimLoop::Direct final : public engine::DirectSocket {
  public:
-  Direct(SimStreams& streams, int end) noexcept : streams_(&streams), end_(end) {}
+  Direct(SimWorld& world, int end) noexcept
+      : world_(&world), streams_(&world.streams()), end_(end) {}
 
   IoResult Recv(engine::Bytes to) noexcept override {
     const std::size_t got = streams_->Read(end_, to);
@@ -20,13 +21,15 @@ class SimLoop::Direct final : public engine::DirectSocket {
   }
   IoResult SpliceTo(engine::Pipe& pipe, std::size_t max) noexcept override {
     auto& to = static_cast<SimPipe&>(pipe);
-    const std::size_t room = to.capacity() - to.bytes();
-    if (room == 0) return {0, EAGAIN};
-    std::string bytes(std::min(room, max), '\0');
+    if (to.full()) return {0, EAGAIN};
+    std::size_t take = std::min(to.capacity() - to.bytes(), max);
+    if (take > 1 && world_->random().Chance(world_->faults().short_receive))
+      take = static_cast<std::size_t>(world_->random().Between(1, take));
+    std::string bytes(take, '\0');
     const std::size_t got =
         streams_->Read(end_, {reinterpret_cast<std::byte*>(bytes.data()), bytes.size()});
     if (got == 0) return Nothing();
-    to.content().append(bytes, 0, got);
+    to.AddPiece(std::string_view(bytes).substr(0, got));
     return {static_cast<std::int64_t>(got), 0};
   }
 
@@ -37,6 +40,7 @@ class SimLoop::Direct final : public engine::DirectSocket {
     return {0, end->end_seen ? 0 : EAGAIN};
   }
 
+  SimWorld* world_;
   SimStreams* streams_;
   int end_;
 };
@@ -145,7 +149,7 @@ void SimLoop::ServeRead(engine::SocketId id) noexcept {
 void SimLoop::ServeDirect(engine::SocketId id) noexcept {
   Socket* socket = Find(id);
   if (!socket->granted) return;
-  Direct direct(world_->streams(), socket->end);
+  Direct direct(*world_, socket->end);
   const engine::Drained drained = socket->owner->OnDirect(id, direct);
   if (drained == engine::Drained::kNo) Ready(id);
 }
