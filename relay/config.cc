@@ -128,6 +128,10 @@ std::string Contradiction(const Config& config) {
            "verification fails and large spam passes; leave the option out, or say "
            "--scanner-kind=other for a scanner that wants CRLF";
   }
+  if (config.splice == SpliceChoice::kOn && config.newlines != Newlines::kCrlf) {
+    return "--spool-splice=on needs --spool-newlines=crlf: line ends cannot be changed in octets "
+           "that are moved without being looked at";
+  }
   return "";
 }
 

@@ -30,6 +30,8 @@ enum class ReplyAt : std::uint8_t { kNone, kData, kConnectData };
 enum class ScannerKind : std::uint8_t { kAmavisd, kOther };
 // Line ends of the spool file. kCrlf: bodies as they came, and CRLF wherever we write one.
 enum class Newlines : std::uint8_t { kLf, kCrlf };
+// Bodies by splice(2), under kCrlf. kAuto: where it was measured to cost less.
+enum class SpliceChoice : std::uint8_t { kAuto, kOn, kOff };
 
 // Ranges of the numbers, both ends allowed.
 inline constexpr int kDebugLevelMax = 9;
@@ -80,6 +82,7 @@ struct Config {
   bool request_macros = true;         // --request-macros: ask the mail server for what we need
   ReplyAt reply_at = ReplyAt::kData;  // --reply-at: round trips of a message before its end
   Newlines newlines = Newlines::kLf;  // --spool-newlines; kCrlf: with ScannerKind::kOther alone
+  SpliceChoice splice = SpliceChoice::kAuto;  // --spool-splice; kOn: with kCrlf alone
 
   // Limits; 0: derived from the limit of open files (relay/limits.h).
   std::uint32_t sessions_max = 0;                     // --max-sessions

@@ -157,6 +157,8 @@ constexpr std::array<Choice<ScannerKind>, 2> kScannerKind{
     {{"amavisd", ScannerKind::kAmavisd}, {"other", ScannerKind::kOther}}};
 constexpr std::array<Choice<Newlines>, 2> kNewlines{
     {{"lf", Newlines::kLf}, {"crlf", Newlines::kCrlf}}};
+constexpr std::array<Choice<SpliceChoice>, 3> kSplice{
+    {{"on", SpliceChoice::kOn}, {"off", SpliceChoice::kOff}, {"auto", SpliceChoice::kAuto}}};
 constexpr std::array<Choice<bool>, 2> kYesNo{{{"yes", true}, {"no", false}}};
 
 using Text = std::string_view;
@@ -236,6 +238,8 @@ const std::array kOptions = {
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "scanner", kScannerKind, &l.config.scanner_kind); }},
     Option{0, "spool-newlines", "lf|crlf", "Line ends of the message file (crlf: not for\namavisd)",
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "line end", kNewlines, &l.config.newlines); }},
+    Option{0, "spool-splice", "on|off|auto", "Bodies by splice(2), with crlf alone",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kSplice, &l.config.splice); }},
     Option{0, "answer-within", "SEC", "From end of message to verdict\n(0: 540 with Postfix, else 285)",
            [](const Option& o, Text v, Line& l) {
              return ReadSeconds<&Config::answer_within>(o, v, {"time to answer", 0, kTimeoutMaxCount}, l.config); }},

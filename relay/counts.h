@@ -32,6 +32,9 @@ enum class Count : std::uint8_t {
   kRefusedPassing,
   kRefusedMessageLimit,
   kRefusedAtData,  // of the refusals: before any content was sent
+  kBodiesSpliced,  // bodies that went through a pipe, at least in part
+  kBytesSpliced,
+  kSplicesRefused,  // that would have, and found no pipe
   kScansBegun,
   kScansEnded,
   kScannerBusy,  // connects that met a full backlog
@@ -47,14 +50,15 @@ enum class Count : std::uint8_t {
 };
 
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::kEnd)> kCountNames = {
-    "sessions_begun",      "sessions_ended",    "sessions_refused",   "sessions_broken",
-    "sessions_timed_out",  "accept_pauses",     "messages_begun",     "messages_ended",
-    "messages_aborted",    "answered_continue", "answered_accept",    "answered_reject",
-    "answered_discard",    "answered_tempfail", "passed_unscanned",   "refused_unreachable",
-    "refused_scan_failed", "refused_overload",  "refused_passing",    "refused_message_limit",
-    "refused_at_data",     "scans_begun",       "scans_ended",        "scanner_busy",
-    "scanner_errors",      "broken_replies",    "unknown_attributes", "edits_dropped",
-    "orphans_begun",       "orphans_replied",   "orphans_expired",    "orphans_ended"};
+    "sessions_begun",      "sessions_ended",     "sessions_refused", "sessions_broken",
+    "sessions_timed_out",  "accept_pauses",      "messages_begun",   "messages_ended",
+    "messages_aborted",    "answered_continue",  "answered_accept",  "answered_reject",
+    "answered_discard",    "answered_tempfail",  "passed_unscanned", "refused_unreachable",
+    "refused_scan_failed", "refused_overload",   "refused_passing",  "refused_message_limit",
+    "refused_at_data",     "bodies_spliced",     "bytes_spliced",    "splices_refused",
+    "scans_begun",         "scans_ended",        "scanner_busy",     "scanner_errors",
+    "broken_replies",      "unknown_attributes", "edits_dropped",    "orphans_begun",
+    "orphans_replied",     "orphans_expired",    "orphans_ended"};
 
 using ShardCounters = engine::Counters<Count>;
 

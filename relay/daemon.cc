@@ -62,7 +62,8 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
                                                         *this,
                                                         daemon_.log_,
                                                         &WallSeconds,
-                                                        number_});
+                                                        number_,
+                                                        &pipes_});
     shard.Listen(daemon_.listener_, 0);
   }
   void OnAccepted(int fd, std::uint32_t) noexcept override { app_->Adopt(fd); }
@@ -91,6 +92,7 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
   Daemon& daemon_;
   std::uint32_t number_;
   engine::Shard* shard_ = nullptr;
+  engine::PosixPipePool pipes_;
   std::unique_ptr<relay::ShardApp> app_;
   StopMail stop_;
 };

@@ -44,6 +44,8 @@ enum class MessageState : std::uint8_t { kEnvelope, kContent, kScanning };
 struct Message {
   // Deleting one of many fields of a name costs a mail server the square of their number.
   static constexpr std::uint32_t kHeaderFieldsMax = 20'000;
+  // Of its file. The mail server has its own limit; this one keeps lengths far from overflow.
+  static constexpr std::uint64_t kFileBytesMax = std::uint64_t{1} << 40;
   static constexpr std::size_t kArenaBytesMax = 32 * engine::kMiB;
 
   explicit Message(engine::BlockPool& pool) noexcept : arena(pool, kArenaBytesMax) {}
@@ -92,6 +94,7 @@ struct Message {
   bool mail_seen = false;      // false: only its macros have come
   bool content_begun = false;  // the synthesized Received is in the spool
   bool header_ended = false;   // so is the empty line
+  bool splice_asked = false;   // a pipe has been asked for its body, with or without success
   engine::NewlineConverter newlines;
 };
 

@@ -39,7 +39,7 @@ RelaySession::RelaySession(ShardApp& shard, bool refusing) noexcept
 }
 
 RelaySession::~RelaySession() {
-  ENGINE_CHECK(message_ == nullptr && next_ == nullptr);
+  ENGINE_CHECK(message_ == nullptr && next_ == nullptr && pipe_ == nullptr);
   shard_.blocks().Give(unsent_);
 }
 
@@ -58,11 +58,15 @@ bool RelaySession::in_work() const noexcept {
 }
 
 void RelaySession::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
+  static_cast<void>(ReadEvents(bytes));
+}
+
+bool RelaySession::ReadEvents(engine::Bytes bytes) noexcept {
   filter_.Feed(bytes);
   for (;;) {
     const milter::Event event = filter_.Next();
-    if (event.kind == EventKind::kNeedMore) return;
-    if (!OnEvent(event)) return;
+    if (event.kind == EventKind::kNeedMore) return true;
+    if (!OnEvent(event)) return false;
   }
 }
 
@@ -72,12 +76,8 @@ void RelaySession::OnTurnEnd(engine::SocketId) noexcept {
     Check(shard_.writer().Flush());
   }
   if (!SendOut()) return;
+  ConsiderSplice();
   SetDeadline();
-}
-
-engine::Drained RelaySession::OnDirect(engine::SocketId, engine::DirectSocket&) noexcept {
-  ENGINE_CHECK(false);  // never asked for
-  return engine::Drained::kYes;
 }
 
 bool RelaySession::OnEvent(const milter::Event& event) noexcept {

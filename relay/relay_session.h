@@ -73,6 +73,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   };
 
   // relay_session.cc: the connection. Those that answer bool: false when the session is gone.
+  bool ReadEvents(engine::Bytes bytes) noexcept;
   bool OnEvent(const milter::Event& event) noexcept;
   void OnMacros(const milter::Event& event) noexcept;
   bool OnConnect(const milter::Event& event) noexcept;
@@ -114,6 +115,15 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   std::string_view MacroText(Macro macro) const noexcept;
   std::uint16_t ClientPort() const noexcept;
 
+  // body_splice.cc: bodies by splice(2).
+  enum class SpliceStep : std::uint8_t { kMore, kDrained, kLeft, kGone };
+  void ConsiderSplice() noexcept;
+  SpliceStep SplicePayload(engine::DirectSocket& socket, std::size_t* moved) noexcept;
+  SpliceStep ReadBetween(engine::DirectSocket& socket, std::size_t* moved) noexcept;
+  bool DrainPipe() noexcept;
+  void LeaveSplice() noexcept;
+  void DropPipe() noexcept;
+
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
   engine::Bytes WriteRequest(std::size_t* bytes, Refusal* why) noexcept;
@@ -133,9 +143,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   SessionText text_;
   engine::SocketId id_{};
   SessionTimer timer_;
-  Message* message_ = nullptr;  // the one in progress
-  Message* next_ = nullptr;     // macros of the next MAIL, come while message_ is in progress
-  engine::Bytes unsent_;        // a block of the pool, or empty
+  Message* message_ = nullptr;    // the one in progress
+  Message* next_ = nullptr;       // macros of the next MAIL, come while message_ is in progress
+  engine::Pipe* pipe_ = nullptr;  // of the shard's pool: the socket is read in kDirect
+  engine::Bytes unsent_;          // a block of the pool, or empty
   std::uint32_t unsent_from_ = 0;
   std::uint32_t unsent_to_ = 0;
   std::uint32_t out_used_ = 0;  // of the shard's out(), in this turn

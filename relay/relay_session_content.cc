@@ -15,9 +15,6 @@ namespace {
 
 using engine::SpoolFate;
 
-// The mail server has its own limit; this one keeps lengths far from overflow.
-constexpr std::uint64_t kMessageBytesMax = std::uint64_t{1} << 40;
-
 // Whether what follows an LF continues the field; if not, that LF would end it.
 bool Continues(std::string_view rest) noexcept {
   return !rest.empty() && (rest.front() == ' ' || rest.front() == '\t');
@@ -127,7 +124,7 @@ bool RelaySession::BeginContent() noexcept {
     }
   }
   if (!writing_) {
-    shard_.writer().Open(*message.slot, kMessageBytesMax);
+    shard_.writer().Open(*message.slot, Message::kFileBytesMax);
     writing_ = true;
   }
   if (!message.content_begun) {
@@ -279,6 +276,7 @@ void RelaySession::Check(int write_error) noexcept {
 void RelaySession::FailMessage(const Refusal& refusal, SpoolFate fate) noexcept {
   if (message_ == nullptr) return;
   message_->Refuse(refusal);
+  DropPipe();
   if (writing_) {
     shard_.writer().Abandon();
     writing_ = false;

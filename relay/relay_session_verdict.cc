@@ -255,6 +255,7 @@ void RelaySession::LogProblems(const ampdp::Reply& reply, const EditCounts& coun
 // Frees the message with all that it still has; a scan under way goes on alone.
 void RelaySession::EndMessage() noexcept {
   Message* message = message_;
+  DropPipe();
   if (writing_) {
     shard_.writer().Abandon();
     writing_ = false;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 #include "engine/base/check.h"
 
@@ -21,6 +22,20 @@ constexpr std::uint32_t kMessagesPerSession = 2;
 
 // Jobs that have given their slot back and wait for their ticket alone.
 constexpr std::uint32_t kLeavingJobs = 1024;
+
+// --spool-splice=auto: measured, splice(2) costs as much as writing or more, see docs/adr/016.
+constexpr std::uint64_t kAutoSpliceFrom = ShardApp::kNeverSplice;
+
+std::uint64_t SpliceFrom(const ShardParts& parts) noexcept {
+  const Config& config = parts.settings.config;
+  if (config.newlines != Newlines::kCrlf || parts.pipes == nullptr) return ShardApp::kNeverSplice;
+  switch (config.splice) {
+    case SpliceChoice::kAuto: return kAutoSpliceFrom;
+    case SpliceChoice::kOn: return 0;
+    case SpliceChoice::kOff: break;
+  }
+  return ShardApp::kNeverSplice;
+}
 
 engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts) noexcept {
   return {.reuse = parts.settings.spool_reuse,
@@ -48,7 +63,8 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       scanner_errors_(kWarningsPerInterval, kWarningInterval),
       broken_replies_(kWarningsPerInterval, kWarningInterval),
       refused_sessions_(kWarningsPerInterval, kWarningInterval),
-      accept_warnings_(kWarningsPerInterval, kWarningInterval) {
+      accept_warnings_(kWarningsPerInterval, kWarningInterval),
+      splice_from_(SpliceFrom(parts)) {
   tick_.app = this;
   tick_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<AppTimer&>(t).app->OnTick(now);
@@ -105,6 +121,18 @@ engine::SpoolSlot* ShardApp::TakeSlot(Refusal* why) noexcept {
 void ShardApp::GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept {
   spool_.GiveBack(slot, fate, parts_.loop.now());
   parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+}
+
+engine::Pipe* ShardApp::TakePipe() noexcept {
+  const std::uint64_t refusals = parts_.pipes->refusals();
+  engine::Pipe* pipe = parts_.pipes->Take(parts_.loop.now());
+  counters_.Add(pipe != nullptr ? Count::kBodiesSpliced : Count::kSplicesRefused);
+  if (parts_.pipes->refusals() != refusals && !std::exchange(pipe_refusal_told_, true)) {
+    Write(engine::Level::kWarning,
+          Line("no pipe of a useful size for bodies")
+              .Field("next", "they are written; see fs.pipe-user-pages-soft, or open files"));
+  }
+  return pipe;
 }
 
 Message* ShardApp::MakeMessage() noexcept {

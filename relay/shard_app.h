@@ -19,6 +19,7 @@
 #include "engine/base/scratch.h"
 #include "engine/base/slab.h"
 #include "engine/io/loop.h"
+#include "engine/io/pipe_pool.h"
 #include "engine/quota/slot_pool.h"
 #include "engine/spool/spool.h"
 #include "engine/spool/spool_writer.h"
@@ -53,7 +54,8 @@ struct ShardParts {
   ShardHost& host;
   engine::Log& log;
   WallClock wall_clock;
-  std::uint32_t shard = 0;  // its number, for log lines
+  std::uint32_t shard = 0;            // its number, for log lines
+  engine::PipePool* pipes = nullptr;  // for bodies; nullptr: none are spliced
 };
 
 class ShardApp {
@@ -107,6 +109,14 @@ class ShardApp {
   engine::SpoolSlot* TakeSlot(Refusal* why) noexcept;
   void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
+  // Body octets from which on a body is moved by splice(2): the one place that knows whether it may
+  // be at this moment.
+  static constexpr std::uint64_t kNeverSplice = UINT64_MAX;
+  std::uint64_t splice_from() const noexcept { return splice_from_; }
+  // An empty pipe for one body; nullptr: none to be had, counted, and the body is written.
+  engine::Pipe* TakePipe() noexcept;
+  void GivePipe(engine::Pipe& pipe) noexcept { parts_.pipes->Give(pipe); }
+
   // The replies of one turn of one session; written by OnTurnEnd.
   engine::Bytes out() noexcept { return out_; }
 
@@ -158,6 +168,8 @@ class ShardApp {
   engine::LogLimiter refused_sessions_;
   engine::LogLimiter accept_warnings_;
   std::uint64_t accept_pauses_ = 0;
+  std::uint64_t splice_from_;
+  bool pipe_refusal_told_ = false;
   engine::Time stop_deadline_{};
   bool stopping_ = false;
   bool done_ = false;

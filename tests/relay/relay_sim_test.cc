@@ -42,6 +42,11 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 10 == 9) options.config.delivery_care_of = relay::DeliveryCareOf::kServer;
   options.config.scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
   options.config.scanner_wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
+  if (seed % 3 == 1) {
+    options.config.scanner_kind = relay::ScannerKind::kOther;
+    options.config.newlines = relay::Newlines::kCrlf;
+    if (seed % 2 == 1) options.config.splice = relay::SpliceChoice::kOn;
+  }
   return options;
 }
 

@@ -90,8 +90,9 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   for (std::uint32_t i = 0; i < options.shards; ++i) {
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
     loops_.push_back(&loop);
-    shards_.push_back(std::make_unique<relay::ShardApp>(
-        relay::ShardParts{settings_, loop, slots_, shared_, host_, log_, &FixedClock, i}));
+    pipes_.push_back(std::make_unique<sim::SimPipePool>(world_));
+    shards_.push_back(std::make_unique<relay::ShardApp>(relay::ShardParts{
+        settings_, loop, slots_, shared_, host_, log_, &FixedClock, i, pipes_.back().get()}));
     loop.Listen(
         listener_,
         [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },
@@ -244,6 +245,7 @@ std::vector<std::string> RelayWorld::Finish() {
       world_.Broken(what);
     }
     if (shards_[i]->sessions() != 0 || shards_[i]->messages() != 0) world_.Broken("records leaked");
+    if (pipes_[i]->taken() != 0) world_.Broken("pipes leaked");
     if (shards_[i]->blocks().bytes_in_use() != 0) world_.Broken("blocks leaked");
   }
   for (const auto& [path, content] : scanner_->evidence()) {

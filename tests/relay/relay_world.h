@@ -114,6 +114,7 @@ class RelayWorld {
   Ledger ledger_;
   engine::Address milter_address_;
   std::vector<sim::SimLoop*> loops_;
+  std::vector<std::unique_ptr<sim::SimPipePool>> pipes_;
   std::vector<std::unique_ptr<relay::ShardApp>> shards_;
   sim::SimLoop* peers_ = nullptr;
   std::unique_ptr<SimScanner> scanner_;
