@@ -49,9 +49,10 @@ class Disk {
   // is followed, no other device entered), then proves: the directory is by its name one of our
   // owner and mode; it holds nothing but the very inode that `file` is, by its name; that has one
   // link and our owner and mode, and nobody else has it open (a write lease was granted and
-  // dropped). EBUSY: someone has it open; EMLINK: another link; ENOTEMPTY; ESTALE: another inode by
-  // that name, or none, or no such directory; EPERM: owner, mode; ENOTSUP: leases do not work here.
-  // A removal that fails answers its errno (ELOOP, E2BIG, EXDEV: see posix_disk.h).
+  // dropped); value = the file's size. EBUSY: someone has it open; EMLINK: another link; ENOTEMPTY;
+  // ESTALE: another inode by that name, or none, or no such directory; EPERM: owner, mode; ENOTSUP:
+  // leases do not work here. A removal that fails answers its errno (ELOOP, E2BIG, EXDEV: see
+  // posix_disk.h).
   virtual IoResult CleanSlot(std::string_view slot, int file) noexcept = 0;
   // Closes `file` and removes the slot with all that is in it. An error leaves the directory (to be
   // tried again with file -1).

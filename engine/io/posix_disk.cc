@@ -167,43 +167,43 @@ IoResult PosixDisk::Truncate(int file, std::uint64_t bytes) noexcept {
   return Answer(::ftruncate(file, static_cast<off_t>(bytes)));
 }
 
-// 0: the directory, emptied of all else, holds `file` alone, as we made it.
-int PosixDisk::EmptyAndLook(int directory, int file) const noexcept {
+// ok: the directory, emptied of all else, holds `file` alone, as we made it; value = its size.
+IoResult PosixDisk::EmptyAndLook(int directory, int file) const noexcept {
   struct stat folder {};
   struct stat held {};
-  if (::fstat(directory, &folder) != 0) return errno;
+  if (::fstat(directory, &folder) != 0) return AnswerError(errno);
   DirectoryLook look;
   for (bool emptied = false;; emptied = true) {
-    if (::fstat(file, &held) != 0) return errno;
-    if (folder.st_dev != held.st_dev) return ESTALE;  // not ours: nothing is removed there
+    if (::fstat(file, &held) != 0) return AnswerError(errno);
+    if (folder.st_dev != held.st_dev) return AnswerError(ESTALE);  // nothing is removed there
     look = LookInto(directory, kSlotFileName);
-    if (look.error != 0) return look.error;
+    if (look.error != 0) return AnswerError(look.error);
     if (!look.others) break;
-    if (emptied) return ENOTEMPTY;
+    if (emptied) return AnswerError(ENOTEMPTY);
     const int error = RemoveContents(directory, kSlotFileName, kRemovalLimits);
-    if (error != 0) return error;
-    if (::lseek(directory, 0, SEEK_SET) != 0) return errno;
+    if (error != 0) return AnswerError(error);
+    if (::lseek(directory, 0, SEEK_SET) != 0) return AnswerError(errno);
   }
-  if (!look.name_there || look.inode != held.st_ino) return ESTALE;
-  if (held.st_nlink != 1) return EMLINK;
+  if (!look.name_there || look.inode != held.st_ino) return AnswerError(ESTALE);
+  if (held.st_nlink != 1) return AnswerError(EMLINK);
   const bool as_made = S_ISREG(held.st_mode) && folder.st_uid == owner_ && held.st_uid == owner_ &&
                        (folder.st_mode & 07777) == options_.directory_mode &&
                        (held.st_mode & 07777) == options_.file_mode;
-  return as_made ? 0 : EPERM;
+  return as_made ? Answer(held.st_size) : AnswerError(EPERM);
 }
 
 IoResult PosixDisk::CleanSlot(std::string_view slot, int file) noexcept {
   const Timed timed(*this);
   const int directory = OpenSlot(slot);
   if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
-  const int seen = EmptyAndLook(directory, file);
+  const IoResult seen = EmptyAndLook(directory, file);
   ::close(directory);
-  if (seen != 0) return AnswerError(seen);
+  if (!seen.ok()) return seen;
   if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
     // EAGAIN: somebody else has it open. The rest (EINVAL, EACCES, ENOLCK …): not possible here.
     return AnswerError(errno == EAGAIN ? EBUSY : ENOTSUP);
   }
-  return Answer(::fcntl(file, F_SETLEASE, F_UNLCK));
+  return ::fcntl(file, F_SETLEASE, F_UNLCK) == 0 ? seen : AnswerError(errno);
 }
 
 IoResult PosixDisk::RemoveSlot(std::string_view slot, int file) noexcept {

@@ -111,8 +111,9 @@ class Spool {
   // earlier messages behind length(): Seal() cuts them before anybody is told the path.
   SpoolSlot* Take(Time now, SpoolRefusal* why) noexcept;
 
-  // The message is complete: the file gets its exact length (reuse off: is synced and closed).
-  // Answers 0 or an errno; the path may be told to a reader only after 0.
+  // The message is complete, each of its writes has succeeded: the file gets its exact length
+  // (reuse off: is synced and closed). No disk call where nothing of an earlier message is behind
+  // it. Answers 0 or an errno; the path may be told to a reader only after 0.
   int Seal(SpoolSlot& slot) noexcept;
 
   // Ends the message's use of `slot`, which the caller must not touch again.

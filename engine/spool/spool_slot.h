@@ -59,8 +59,10 @@ class SpoolSlot : public ListLink<SpoolSlotTag> {
 
   char* text_ = nullptr;
   std::uint64_t length_ = 0;
-  std::uint64_t file_bytes_ = 0;  // the file's size at most: what it may hold of earlier messages
-  Time since_{};                  // free: since when; retired: when its removal is tried again
+  // The file's size at most: what it may hold of earlier messages. Exact where every write and
+  // truncate has succeeded, and after each look.
+  std::uint64_t file_bytes_ = 0;
+  Time since_{};  // free: since when; retired: when its removal is tried again
   int file_ = -1;
   std::uint32_t generation_ = 0;
   std::uint16_t text_bytes_ = 0;

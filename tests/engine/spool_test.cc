@@ -60,6 +60,50 @@ TEST_F(SpoolTest, SealCutsAnEarlierLongerMessage) {
   spool().GiveBack(second, SpoolFate::kVerdict, now_);
 }
 
+TEST_F(SpoolTest, SealCutsOnlyWhereAnEarlierMessageReachesFurther) {
+  Open();
+  SpoolSlot& first = Message("twelve octet");
+  spool().GiveBack(first, SpoolFate::kVerdict, now_);
+  for (const std::string_view text :
+       {"of as many..", "of more octets", "some more octets than that"}) {
+    SpoolSlot& slot = Message(text);
+    EXPECT_EQ(Content(slot.mail_file()), text);
+    spool().GiveBack(slot, SpoolFate::kVerdict, now_);
+  }
+  EXPECT_EQ(disk_.calls(DiskCall::kTruncate), 0U);
+  EXPECT_EQ(spool().counters().made, 1U);
+  spool().GiveBack(Message("fewer"), SpoolFate::kVerdict, now_);
+  EXPECT_EQ(disk_.calls(DiskCall::kTruncate), 1U);
+}
+
+TEST_F(SpoolTest, SealCutsWhatTheReaderAppended) {
+  Open();
+  SpoolSlot& first = Message("one");
+  world_.files().Find(std::string(first.mail_file()))->content += " and a reader's own";
+  spool().GiveBack(first, SpoolFate::kVerdict, now_);
+  SpoolSlot& second = Message("two");
+  EXPECT_EQ(&second, &first);
+  EXPECT_EQ(Content(second.mail_file()), "two");
+  world_.files().Find(std::string(second.mail_file()))->content.clear();
+  spool().GiveBack(second, SpoolFate::kVerdict, now_);
+  SpoolSlot& third = Message("also long");
+  EXPECT_EQ(Content(third.mail_file()), "also long");
+  spool().GiveBack(third, SpoolFate::kVerdict, now_);
+}
+
+TEST_F(SpoolTest, SealCutsAMessageThatWasGivenUp) {
+  Open();
+  SpoolSlot* slot = Take();
+  writer_->Open(*slot, kMiB);
+  EXPECT_EQ(writer_->AddCopy("a message that is given up"), 0);
+  EXPECT_EQ(writer_->Flush(), 0);
+  spool().GiveBack(*slot, SpoolFate::kUnread, now_);
+  SpoolSlot& next = Message("next");
+  EXPECT_EQ(&next, slot);
+  EXPECT_EQ(Content(next.mail_file()), "next");
+  spool().GiveBack(next, SpoolFate::kVerdict, now_);
+}
+
 TEST_F(SpoolTest, EmptiesWhatTheReaderLeft) {
   Open();
   SpoolSlot& slot = Message("one");
@@ -209,6 +253,7 @@ TEST_F(SpoolTest, MakesEachMessageANewSlotWithReuseOff) {
 
 TEST_F(SpoolTest, AnswersTheErrorOfSealing) {
   Open();
+  spool().GiveBack(Message("an earlier message"), SpoolFate::kVerdict, now_);
   SpoolSlot* slot = Take();
   disk_.FailNext(DiskCall::kTruncate, EIO);
   EXPECT_EQ(spool().Seal(*slot), EIO);

@@ -177,7 +177,8 @@ IoResult SimDisk::CleanSlot(std::string_view slot, int file) noexcept {
   if (files.Find(path + "/" + std::string(kSlotFileName)).get() != opened) return {0, ESTALE};
   if (opened->links != 1) return {0, EMLINK};
   if (!opened->ours) return {0, EPERM};
-  return {0, opened->held > 0 ? EBUSY : 0};
+  if (opened->held > 0) return {0, EBUSY};
+  return {static_cast<std::int64_t>(opened->content.size()), 0};
 }
 
 IoResult SimDisk::RemoveSlot(std::string_view slot, int file) noexcept {

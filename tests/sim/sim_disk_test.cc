@@ -36,7 +36,9 @@ TEST_F(SimDiskTest, ShowsWhatIsWrittenByAbsolutePath) {
 
 TEST_F(SimDiskTest, AnswersTheLook) {
   const int file = Make("s1");
+  Write(file, "12345", 0);
   EXPECT_TRUE(disk_.CleanSlot("s1", file).ok());
+  EXPECT_EQ(disk_.CleanSlot("s1", file).value, 5);
   SimFilePtr reader = world_.files().Hold("/spool/s1/email.txt");
   EXPECT_EQ(disk_.CleanSlot("s1", file).error, EBUSY);
   SimFiles::LetGo(reader);
