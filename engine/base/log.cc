@@ -1,9 +1,13 @@
 // The ring, the writer thread, and the limiter of the asynchronous log.
 #include "engine/base/log.h"
 
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -13,6 +17,21 @@
 #include "engine/base/clock.h"
 
 namespace engine {
+namespace {
+
+// futex(2), as std::atomic has no wait with a time limit. It may return early; all who call it look
+// again.
+void FutexWait(std::atomic<std::uint32_t>& word, std::uint32_t value, Time at_most) noexcept {
+  static_assert(sizeof word == sizeof value && std::atomic<std::uint32_t>::is_always_lock_free);
+  const timespec limit{.tv_sec = 0, .tv_nsec = at_most.count()};
+  ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, at_most == kNever ? nullptr : &limit);
+}
+
+void FutexWake(std::atomic<std::uint32_t>& word) noexcept {
+  ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1);
+}
+
+}  // namespace
 
 std::string_view LevelName(Level level) noexcept {
   switch (level) {
@@ -23,6 +42,13 @@ std::string_view LevelName(Level level) noexcept {
     case Level::kDebug: return "debug";
   }
   return "?";
+}
+
+std::size_t LogSink::EmitAll(std::span<const LogEntry> entries) noexcept {
+  std::size_t lost = 0;
+  for (const LogEntry& entry : entries)
+    lost += Emit(entry.level, entry.wall_time, entry.line) ? 0U : 1U;
+  return lost;
 }
 
 // Shared by the Log and its thread. Whoever of the two leaves last deletes it: a thread stuck in
@@ -43,9 +69,18 @@ struct Log::Writer {
     }
   }
 
+  static constexpr std::size_t kBatchMax = 64;
+  static constexpr std::size_t kHurryCount = kLineCount / 2;
+  // What the writer thread does, as far as others have to know.
+  static constexpr std::uint32_t kBusy = 0;       // it will look at the ring before it sleeps
+  static constexpr std::uint32_t kIdle = 1;       // sleeps until it is woken
+  static constexpr std::uint32_t kGathering = 2;  // sleeps for kGatherMax
+
   void Push(Level level, std::string_view line) noexcept;
+  void Wake() noexcept;
   void Run() noexcept;
-  bool EmitNext() noexcept;
+  bool EmitSome() noexcept;
+  void SleepAs(std::uint32_t how, Time at_most) noexcept;
   void TellDropped() noexcept;
   void Deliver(Level level, Time wall_time, std::string_view line) noexcept;
   static void Leave(Writer* writer) noexcept {
@@ -56,7 +91,7 @@ struct Log::Writer {
   std::unique_ptr<Cell[]> cells;
   alignas(64) std::atomic<std::uint64_t> tail{0};
   alignas(64) std::atomic<std::uint64_t> dropped{0};
-  std::atomic<std::uint32_t> sleeping{0};
+  std::atomic<std::uint32_t> state{kBusy};
   std::atomic<bool> stopping{false};
   std::atomic<bool> one_left{false};
   // The writer thread's own.
@@ -89,10 +124,16 @@ void Log::Writer::Push(Level level, std::string_view line) noexcept {
   cell->length = std::min(line.size(), cell->text.size());
   cell->level = level;
   std::memcpy(cell->text.data(), line.data(), cell->length);
-  // Sequentially consistent, as is the writer's store to `sleeping` before its last look: one of us
+  // Sequentially consistent, as is the writer's store to `state` before its last look: one of us
   // sees the other.
   cell->sequence.store(position + 1);
-  if (sleeping.load() != 0 && sleeping.exchange(0) != 0) sleeping.notify_one();
+  const std::uint32_t seen = state.load();
+  const bool hurry = level == Level::kError || position % kHurryCount == 0;
+  if (seen == kIdle || (seen == kGathering && hurry)) Wake();
+}
+
+void Log::Writer::Wake() noexcept {
+  if (state.exchange(kBusy) != kBusy) FutexWake(state);
 }
 
 void Log::Writer::Deliver(Level level, Time wall_time, std::string_view line) noexcept {
@@ -100,13 +141,21 @@ void Log::Writer::Deliver(Level level, Time wall_time, std::string_view line) no
   if (!sink_works) dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
-bool Log::Writer::EmitNext() noexcept {
-  Cell& cell = cells[head & (kLineCount - 1)];
-  if (cell.sequence.load() != head + 1) return false;
-  Deliver(cell.level, cell.wall_time, {cell.text.data(), cell.length});
-  cell.sequence.store(head + kLineCount, std::memory_order_release);
-  ++head;
-  ++lines_since_told;
+// Carries the lines that are there, at most kBatchMax. False: there was none.
+bool Log::Writer::EmitSome() noexcept {
+  std::array<LogEntry, kBatchMax> batch;
+  std::size_t count = 0;
+  while (count < batch.size()) {
+    const Cell& cell = cells[(head + count) & (kLineCount - 1)];
+    if (cell.sequence.load() != head + count + 1) break;
+    batch[count++] = {cell.level, cell.wall_time, {cell.text.data(), cell.length}};
+  }
+  if (count == 0) return false;
+  const std::size_t lost = sink->EmitAll(std::span(batch).first(count));
+  sink_works = lost == 0;
+  if (lost != 0) dropped.fetch_add(lost, std::memory_order_relaxed);
+  for (; count > 0; --count, ++head, ++lines_since_told)
+    cells[head & (kLineCount - 1)].sequence.store(head + kLineCount, std::memory_order_release);
   return true;
 }
 
@@ -119,21 +168,32 @@ void Log::Writer::TellDropped() noexcept {
   if (sink->Emit(Level::kWarning, WallNow(), line.view())) dropped_told = now_dropped;
 }
 
+// Sleeps unless there is something to do.
+void Log::Writer::SleepAs(std::uint32_t how, Time at_most) noexcept {
+  state.store(how);
+  const Cell& next = cells[head & (kLineCount - 1)];
+  const bool may = !stopping.load() && (how == kGathering || next.sequence.load() != head + 1);
+  if (may) FutexWait(state, how, at_most);
+  state.store(kBusy);
+}
+
 void Log::Writer::Run() noexcept {
-  for (;;) {
+  for (bool carried = false;; carried = false) {
     // Under steady overload the ring is never empty: then the loss is told once per lap.
-    while (EmitNext()) {
+    while (EmitSome()) {
+      carried = true;
       if (lines_since_told >= kLineCount) TellDropped();
     }
     TellDropped();
-    if (stopping.load()) return;
-    sleeping.store(1);
-    const Cell& next = cells[head & (kLineCount - 1)];
-    if (next.sequence.load() == head + 1 || stopping.load()) {
-      sleeping.store(0);
-      continue;
+    if (stopping.load()) {
+      if (EmitSome()) continue;  // written before Stop(), seen by us after the last look
+      return;
     }
-    sleeping.wait(1);
+    if (carried) {
+      SleepAs(kGathering, kGatherMax);
+    } else {
+      SleepAs(kIdle, kNever);
+    }
   }
 }
 
@@ -183,8 +243,7 @@ bool Log::Stop(Time wait_max) noexcept {
   if (!writer_->started) return !writer_->abandoned;
   writer_->started = false;
   writer_->stopping.store(true);
-  writer_->sleeping.store(0);
-  writer_->sleeping.notify_one();
+  writer_->Wake();
   // timedjoin counts on the wall clock; a step of it shortens or lengthens this one wait.
   const Time until = WallNow() + wait_max;
   const timespec deadline{

@@ -5,6 +5,11 @@
 //   LogSink
 //               ring full, or sink refused: counted, and told later by one line "lines dropped"
 //
+// The writer thread gathers: after it has carried lines it waits kGatherMax, and carries together
+// what has come since; only a ring that is half full or an error line calls it earlier. While lines
+// keep coming no thread makes a system call to wake it. With none in that time it sleeps until the
+// next line, which it carries at once.
+//
 // Before Start() and after Stop() a line goes straight to the sink, in the caller's thread (threads
 // do not survive fork(), so Start() belongs after daemonizing). A sink may block for as long as it
 // likes: only lines are lost then. The ring is Dmitry Vyukov's bounded queue (1024cores.net), with
@@ -19,6 +24,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -76,6 +82,7 @@ class LogLine {
   LogLine& Unsigned(std::string_view key, std::uint64_t value) noexcept;
   void Key(std::string_view key) noexcept;
   void Append(std::string_view text) noexcept;
+  void AppendWhatFits(std::string_view text) noexcept;
   void AppendEscaped(std::string_view value) noexcept;
 
   std::size_t length_ = 0;
@@ -83,11 +90,19 @@ class LogLine {
   Scratch<char, kBytesMax> text_;  // [0, length_) is written
 };
 
+struct LogEntry {
+  Level level = Level::kInfo;
+  Time wall_time{};  // nanoseconds since 1970 (UTC) at which the line was written
+  std::string_view line;
+};
+
 // Where lines go. Called by one thread at a time; may block.
 class LogSink {
  public:
-  // wall_time: nanoseconds since 1970 (UTC) at which the line was written. False: the line is lost.
+  // wall_time: as in LogEntry. False: the line is lost.
   virtual bool Emit(Level level, Time wall_time, std::string_view line) noexcept = 0;
+  // The same for several, in their order. Answers how many of them are lost.
+  virtual std::size_t EmitAll(std::span<const LogEntry> entries) noexcept;
   virtual ~LogSink() = default;
 
  protected:
@@ -97,7 +112,7 @@ class LogSink {
 };
 
 // A terminal or a supervisor: "2026-11-22 05:05:28.123 notice: line\n". Writes to `fd`, which stays
-// the caller's.
+// the caller's, as many whole lines in one call as other writers on it cannot tear apart.
 std::unique_ptr<LogSink> MakeStreamSink(int fd);
 
 struct SyslogOptions {
@@ -105,7 +120,7 @@ struct SyslogOptions {
   int facility = 2 << 3;          // LOG_MAIL
   std::string path = "/dev/log";  // journald listens here too
 };
-// Datagrams of our own to the local syslog socket (RFC 3164 as libc writes it). Connects on the
+// A datagram for each line to the local syslog socket (RFC 3164 as libc writes it). Connects on the
 // first line, and again after the daemon behind it restarted. A send that the daemon does not take
 // within a second loses its line.
 std::unique_ptr<LogSink> MakeSyslogSink(SyslogOptions options);
@@ -113,6 +128,7 @@ std::unique_ptr<LogSink> MakeSyslogSink(SyslogOptions options);
 class Log {
  public:
   static constexpr std::size_t kLineCount = 1024;
+  static constexpr Time kGatherMax = std::chrono::milliseconds(10);  // what a line waits at most
 
   explicit Log(std::unique_ptr<LogSink> sink);
   // Stops with kStopWaitMax where Stop() was not called.

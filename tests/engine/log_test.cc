@@ -2,13 +2,10 @@
 // lines and nothing else.
 #include "engine/base/log.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
+#include <cerrno>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -64,6 +61,7 @@ class TestSink final : public LogSink {
     seen_->inside = false;
     if (seen_->refusing) return false;
     seen_->lines.push_back(std::string(LevelName(level)) + " " + std::string(line));
+    seen_->changed.notify_all();
     return true;
   }
 
@@ -125,6 +123,19 @@ TEST_F(LogTest, CountsWhatTheSinkRefusesAndTellsOnceItWorks) {
   EXPECT_TRUE(log->Stop(hours(1)));
   EXPECT_EQ(seen->Lines(),
             (std::vector<std::string>{"info kept", "warning log lines dropped lines=1"}));
+}
+
+TEST_F(LogTest, CarriesWhatCameWhileItGathered) {
+  ASSERT_TRUE(log->Start());
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 100; ++i)
+      log->Write(i == 50 ? Level::kError : Level::kInfo, "line");
+    // No Stop(), no further line: what is there arrives by itself.
+    std::unique_lock lock(seen->mutex);
+    const auto expected = static_cast<std::size_t>(100 * (round + 1));
+    seen->changed.wait(lock, [&] { return seen->lines.size() == expected; });
+  }
+  EXPECT_EQ(log->dropped(), 0U);
 }
 
 TEST_F(LogTest, StopGivesUpOnABlockedSinkAndLaterLinesAreCounted) {
@@ -271,98 +282,6 @@ TEST(LogLimiterTest, AdmitsSomePerIntervalAndCountsTheRest) {
   EXPECT_EQ(limiter.Admit(seconds(1060)), 2U);
   EXPECT_EQ(limiter.Admit(seconds(1061)), 0U);
   EXPECT_EQ(limiter.Admit(seconds(1062)), std::nullopt);
-}
-
-TEST(StreamSinkTest, StampsALine) {
-  int ends[2];
-  ASSERT_EQ(::pipe(ends), 0);
-  const auto sink = MakeStreamSink(ends[1]);
-  EXPECT_TRUE(sink->Emit(Level::kNotice, seconds(1'000'000'000) + milliseconds(7), "a=b"));
-  char text[128] = {};
-  ASSERT_GT(::read(ends[0], text, sizeof(text) - 1), 0);
-  const std::string_view line = text;
-  EXPECT_TRUE(line.starts_with("2001-09-")) << line;  // the 8th or 9th, by time zone
-  EXPECT_TRUE(line.ends_with(".007 notice: a=b\n")) << line;
-  ::close(ends[0]);
-  ::close(ends[1]);
-}
-
-// A syslog daemon of our own on a datagram socket.
-class SyslogSinkTest : public testing::Test {
- protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "syslogXXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    Listen();
-  }
-  void TearDown() override {
-    Quit();
-    std::filesystem::remove_all(folder_);
-  }
-  std::string path() const { return folder_ + "/log"; }
-  void Listen() {
-    fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path().copy(address.sun_path, sizeof(address.sun_path) - 1);
-    ASSERT_EQ(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
-  }
-  void Quit() {
-    if (fd_ >= 0) ::close(fd_);
-    ::unlink(path().c_str());
-    fd_ = -1;
-  }
-  std::string Receive() const {
-    char text[4096];
-    const ssize_t length = ::recv(fd_, text, sizeof(text), MSG_DONTWAIT);
-    return length < 0 ? "" : std::string(text, static_cast<std::size_t>(length));
-  }
-
-  int fd_ = -1;
-  std::string folder_;
-};
-
-TEST_F(SyslogSinkTest, SendsPriorityIdentAndPid) {
-  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
-  ASSERT_TRUE(sink->Emit(Level::kWarning, seconds(1'000'000'000), "slow=yes"));
-  const std::string line = Receive();
-  EXPECT_TRUE(line.starts_with("<20>Sep ")) << line;  // mail (2) * 8 + warning (4)
-  EXPECT_TRUE(line.ends_with(" relayd[" + std::to_string(::getpid()) + "]: slow=yes")) << line;
-}
-
-TEST_F(SyslogSinkTest, ConnectsAgainAfterTheDaemonRestarted) {
-  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
-  ASSERT_TRUE(sink->Emit(Level::kInfo, seconds(1), "one"));
-  Quit();
-  EXPECT_FALSE(sink->Emit(Level::kInfo, seconds(2), "two"));
-  Listen();
-  EXPECT_TRUE(sink->Emit(Level::kInfo, seconds(3), "three"));
-  EXPECT_NE(Receive().find("three"), std::string::npos);
-}
-
-TEST_F(SyslogSinkTest, ReachesARestartedDaemonWithTheFirstLine) {
-  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
-  ASSERT_TRUE(sink->Emit(Level::kInfo, seconds(1), "one"));
-  Quit();
-  Listen();
-  EXPECT_TRUE(sink->Emit(Level::kInfo, seconds(2), "two"));
-  EXPECT_NE(Receive().find("two"), std::string::npos);
-}
-
-TEST_F(SyslogSinkTest, RefusesWhileNobodyListens) {
-  Quit();
-  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
-  EXPECT_FALSE(sink->Emit(Level::kInfo, seconds(1), "lost"));
-}
-
-TEST_F(SyslogSinkTest, RefusesALineThatABlockedDaemonDoesNotTake) {
-  const auto sink = MakeSyslogSink({.ident = "relayd", .path = path()});
-  // Nobody reads: the socket's queue (net.unix.max_dgram_qlen, or its buffer) fills up.
-  bool refused = false;
-  for (int i = 0; i < 100'000 && !refused; ++i)
-    refused = !sink->Emit(Level::kInfo, seconds(1), "x");
-  EXPECT_TRUE(refused);
 }
 
 }  // namespace
