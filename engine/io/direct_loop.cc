@@ -244,6 +244,7 @@ void DirectLoop::OnReadiness(SocketId id, std::uint32_t events) noexcept {
   }
   if (record == nullptr || record->gone) return;
   if ((events & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) != 0) record->hung_up = true;
+  if (record->connected && (events & ~std::uint32_t{EPOLLOUT}) != 0) record->read_due = true;
   if (record->mode == ReadMode::kPaused) {
     if ((events & EPOLLERR) != 0) CheckReset(id, *record);
     return;

@@ -14,7 +14,8 @@
 //
 // A receive shorter than its room has drained the socket, unless it is hung up: then it is read on
 // to the end, for which no edge comes. A mode change puts the socket on the ready list: what the
-// kernel told while nobody read is not told again.
+// kernel told while nobody read is not told again. A connection that was made at once is told from
+// the ready list too, but not read from there: its edges are all still to come.
 //
 // Adopt also takes a descriptor that is no socket but can be polled (signalfd), in kDirect alone.
 //

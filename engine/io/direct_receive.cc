@@ -82,8 +82,12 @@ void DirectLoop::Serve(SocketId id) noexcept {
     record->connected = false;
     record->wants_write = false;
     if (!TellWritable(id, *record)) return;
+    record = FindOpen(id);
+    const bool reads = record->mode == ReadMode::kSmall || record->mode == ReadMode::kBulk;
+    const bool due = record->read_due || record->error != 0;
+    record->read_due = false;
+    if (reads && !due) return;
   }
-  record = FindOpen(id);
   if (record->gone) return;
   if (record->connecting) {
     if (record->error == 0) return;

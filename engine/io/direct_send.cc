@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::size_t kGatherMax = 1024;  // IOV_MAX of Linux; more is a short Send
 
+ssize_t SendOnce(int fd, Gather data) noexcept {
+  constexpr int kFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  // One part, as almost always: the kernel has no message header and no vector to copy.
+  if (data.size() == 1) return ::send(fd, data.front().iov_base, data.front().iov_len, kFlags);
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(data.data());
+  message.msg_iovlen = std::min(data.size(), kGatherMax);
+  return ::sendmsg(fd, &message, kFlags);
+}
+
 }  // namespace
 
 void DirectLoop::WantWrite(SocketId id, SocketRecord& record) noexcept {
@@ -30,12 +40,9 @@ IoResult DirectLoop::Send(SocketId id, Gather data) noexcept {
   for (const iovec& part : data)
     wanted += part.iov_len;
   if (wanted == 0) return {0, 0};
-  msghdr message{};
-  message.msg_iov = const_cast<iovec*>(data.data());
-  message.msg_iovlen = std::min(data.size(), kGatherMax);
   ssize_t sent = 0;
   do {
-    sent = ::sendmsg(record->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sent = SendOnce(record->fd, data);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0 && errno != EAGAIN) {
     const int error = errno;

@@ -60,6 +60,7 @@ struct SocketRecord {
   bool hung_up : 1 = false;     // read on to the end: no edge will come for it
   bool gone : 1 = false;        // OnGone was told
   bool ring_reads : 1 = false;  // the ring receives, or its bytes wait: no direct receive
+  bool read_due : 1 = false;    // an edge came before `connected` was told: read after it
 };
 static_assert(sizeof(SocketRecord) <= 24);
 
