@@ -170,6 +170,46 @@ TEST_P(LoopContractTest, SendsBeforeTheConnectIsTold) {
   EXPECT_EQ(near.writables, 1);
 }
 
+// Whatever the far end does before the loop's next turn, and whoever connects when.
+TEST_P(LoopContractTest, ReadsWhatCameBeforeTheConnectIsTold) {
+  enum class Way { kAtOnce, kFromACallback, kPausedMeanwhile, kEnded };
+  for (const Way way : {Way::kAtOnce, Way::kFromACallback, Way::kPausedMeanwhile, Way::kEnded}) {
+    const Address at = world_->FarListen();
+    Recorder near;
+    SocketId id;
+    FarEnd far;
+    const auto far_writes = [&] {
+      if (far.number >= 0 || !world_->FarAccept(at, &far)) return;  // not accepted yet
+      world_->FarWrite(far, "greeting");
+      if (way == Way::kEnded) world_->FarClose(far);
+    };
+    const auto connect = [&] {
+      ASSERT_EQ(loop().Connect(at, near, &id).error, 0);
+      if (way == Way::kPausedMeanwhile) loop().SetReadMode(id, ReadMode::kPaused);
+      far_writes();
+      if (way == Way::kPausedMeanwhile) loop().SetReadMode(id, ReadMode::kSmall);
+    };
+    Recorder other;
+    FarEnd other_far;
+    const SocketId other_id = world_->AdoptPair(other, ReadMode::kSmall, &other_far);
+    other.in_bytes = [&](SocketId) { connect(); };
+    if (way == Way::kFromACallback) {
+      world_->FarWrite(other_far, "go");
+    } else {
+      connect();
+    }
+    ASSERT_TRUE(world_->TurnUntil([&] {
+      if (id.generation != 0) far_writes();
+      return near.bytes == "greeting" && near.writables == 1;
+    })) << static_cast<int>(way);
+    if (way == Way::kEnded) {
+      ASSERT_TRUE(world_->TurnUntil([&] { return near.gones == 1; }));
+    }
+    loop().Close(id);
+    loop().Close(other_id);
+  }
+}
+
 TEST_P(LoopContractTest, AnswersARefusedConnectAtOnceOrByOnGone) {
   Recorder near;
   SocketId id{7, 7};
