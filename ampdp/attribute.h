@@ -20,6 +20,8 @@ namespace ampdp {
 
 enum class Coding : std::uint8_t { kClient, kServer };
 
+inline constexpr std::size_t kEncodedOctetBytesMax = 3;
+
 // The exact length of `text` encoded.
 [[nodiscard]] std::size_t EncodedBytes(std::string_view text, Coding coding) noexcept;
 

@@ -97,6 +97,14 @@ Attribute AttributeOf(std::string_view name) noexcept {
   return static_cast<Attribute>(found - kAttributeNames.begin());
 }
 
+// Line by line, for lines are long: a count octet by octet was a large part of the parsing.
+std::size_t LinesIn(std::string_view text) noexcept {
+  std::size_t lines = 0;
+  for (std::size_t at = text.find('\n'); at != std::string_view::npos; at = text.find('\n', at + 1))
+    ++lines;
+  return lines;
+}
+
 ReplyError Parser::Run() noexcept {
   reply_ = Reply{};
   for (;;) {
@@ -222,7 +230,7 @@ ReplyError Parser::Add(const Edit& edit) noexcept {
     // At most one edit a line: the lines that are left are an upper bound, so nothing grows later.
     const char* here = lines_.value().data();
     const char* end = whole_.data() + whole_.size();
-    edits_ = arena_.MakeArray<Edit>(static_cast<std::size_t>(std::count(here, end, '\n')));
+    edits_ = arena_.MakeArray<Edit>(LinesIn({here, static_cast<std::size_t>(end - here)}));
   }
   if (edits_.empty()) return Fault(ReplyFault::kTooManyEdits, 1);
   edits_[edit_count_++] = edit;

@@ -5,7 +5,6 @@
 
 #include "ampdp/attribute.h"
 #include "ampdp/sink.h"
-#include "engine/base/check.h"
 
 namespace ampdp {
 namespace {
@@ -88,8 +87,7 @@ std::size_t ReplyBytes(const Reply& reply) noexcept {
 }
 
 std::size_t WriteReply(const Reply& reply, std::span<char> to) noexcept {
-  ENGINE_CHECK(to.size() >= ReplyBytes(reply));
-  WritingSink<Coding::kServer> writer(to.data());
+  WritingSink<Coding::kServer> writer(to);  // checks the room
   Walk(reply, writer);
   return static_cast<std::size_t>(writer.end() - to.data());
 }

@@ -3,7 +3,6 @@
 
 #include "ampdp/attribute.h"
 #include "ampdp/sink.h"
-#include "engine/base/check.h"
 
 namespace ampdp {
 namespace {
@@ -62,8 +61,7 @@ std::size_t RequestBytes(const Request& request) noexcept {
 }
 
 std::size_t WriteRequest(const Request& request, std::span<char> to) noexcept {
-  ENGINE_CHECK(to.size() >= RequestBytes(request));
-  WritingSink<Coding::kClient> writer(to.data());
+  WritingSink<Coding::kClient> writer(to);  // checks the room
   Walk(request, writer);
   return static_cast<std::size_t>(writer.end() - to.data());
 }

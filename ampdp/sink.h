@@ -10,9 +10,11 @@
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "ampdp/attribute.h"
+#include "engine/base/check.h"
 
 namespace ampdp {
 
@@ -30,13 +32,24 @@ class CountingSink {
 template <Coding kCoding>
 class WritingSink {
  public:
-  explicit WritingSink(char* to) noexcept : to_(to) {}
-  void Raw(std::string_view text) noexcept { to_ = std::copy(text.begin(), text.end(), to_); }
-  void Encoded(std::string_view text) noexcept { to_ = Encode(text, kCoding, to_); }
+  explicit WritingSink(std::span<char> to) noexcept : to_(to.data()), limit_(to_ + to.size()) {}
+  void Raw(std::string_view text) noexcept {
+    ENGINE_CHECK(text.size() <= room());
+    to_ = std::copy(text.begin(), text.end(), to_);
+  }
+  void Encoded(std::string_view text) noexcept {
+    // Counted only where the worst case might not fit.
+    ENGINE_CHECK(kEncodedOctetBytesMax * text.size() <= room() ||
+                 EncodedBytes(text, kCoding) <= room());
+    to_ = Encode(text, kCoding, to_);
+  }
   const char* end() const noexcept { return to_; }
 
  private:
+  std::size_t room() const noexcept { return static_cast<std::size_t>(limit_ - to_); }
+
   char* to_;
+  char* limit_;
 };
 
 // A number in decimal; the text lives as long as the object.

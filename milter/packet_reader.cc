@@ -72,11 +72,17 @@ Packet PacketReader::BodyTaken(std::uint32_t bytes) noexcept {
 
 // kPacket: the head is whole and sound. The length is judged before the command byte comes.
 ReadResult PacketReader::ReadHead() noexcept {
-  const std::size_t take = std::min(input_.size(), kPacketHeadBytes - head_used_);
-  if (take == 0) return ReadResult::kNeedMore;
-  std::memcpy(head_.data() + head_used_, input_.data(), take);
-  input_ = input_.subspan(take);
-  head_used_ = static_cast<std::uint8_t>(head_used_ + take);
+  if (head_used_ == 0 && input_.size() >= kPacketHeadBytes) {  // almost always: of fixed length
+    std::memcpy(head_.data(), input_.data(), kPacketHeadBytes);
+    input_ = input_.subspan(kPacketHeadBytes);
+    head_used_ = kPacketHeadBytes;
+  } else {
+    const std::size_t take = std::min(input_.size(), kPacketHeadBytes - head_used_);
+    if (take == 0) return ReadResult::kNeedMore;
+    std::memcpy(head_.data() + head_used_, input_.data(), take);
+    input_ = input_.subspan(take);
+    head_used_ = static_cast<std::uint8_t>(head_used_ + take);
+  }
   if (head_used_ < kLengthBytes) return ReadResult::kNeedMore;
   std::uint32_t length = 0;
   for (std::size_t i = 0; i < kLengthBytes; ++i) {

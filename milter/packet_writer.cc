@@ -1,6 +1,7 @@
 // Builds packets in a caller's buffer: bounds are checked here and nowhere else.
 #include "milter/packet_writer.h"
 
+#include <array>
 #include <cstring>
 
 #include "engine/base/check.h"
@@ -20,13 +21,17 @@ void PacketWriter::PutByte(std::uint8_t value) noexcept {
 }
 
 void PacketWriter::PutU16(std::uint16_t value) noexcept {
-  PutByte(static_cast<std::uint8_t>(value >> 8));
-  PutByte(static_cast<std::uint8_t>(value & 0xFF));
+  const std::array<char, 2> octets = {static_cast<char>(value >> 8),
+                                      static_cast<char>(value & 0xFF)};
+  Put({octets.data(), octets.size()});
 }
 
 void PacketWriter::PutU32(std::uint32_t value) noexcept {
-  PutU16(static_cast<std::uint16_t>(value >> 16));
-  PutU16(static_cast<std::uint16_t>(value & 0xFFFF));
+  const std::array<char, 4> octets = {static_cast<char>(value >> 24),
+                                      static_cast<char>(value >> 16 & 0xFF),
+                                      static_cast<char>(value >> 8 & 0xFF),
+                                      static_cast<char>(value & 0xFF)};
+  Put({octets.data(), octets.size()});
 }
 
 void PacketWriter::Put(std::string_view bytes) noexcept {

@@ -124,6 +124,15 @@ bool LinesFitClass(const ReplyText& reply, ReplyLines lines, char reply_class) n
 
 constexpr std::string_view kBreaks("\0\r\n", 3);
 
+// Octets before the first of kBreaks. By comparison: find_first_of asks memchr for each octet.
+std::size_t BytesBeforeBreak(std::string_view value) noexcept {
+  std::size_t bytes = 0;
+  while (bytes < value.size() && value[bytes] != '\n' && value[bytes] != '\r' &&
+         value[bytes] != '\0')
+    ++bytes;
+  return bytes;
+}
+
 std::string_view WithoutTrailingBreaks(std::string_view value) noexcept {
   const std::size_t last = value.find_last_not_of(kBreaks);
   return value.substr(0, last == std::string_view::npos ? 0 : last + 1);
@@ -146,7 +155,7 @@ void PutHeaderValue(PacketWriter& writer, std::string_view value) noexcept {
       value.remove_prefix(1);
       continue;
     }
-    const std::size_t run = std::min(value.find_first_of(kBreaks), value.size());
+    const std::size_t run = BytesBeforeBreak(value);
     writer.Put(value.substr(0, run));
     value.remove_prefix(run);
   }

@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 21> kProtocolNames = {
 }  // namespace
 
 bool IsCommand(std::uint8_t byte) noexcept {
-  return CommandName(byte) != kNoName;
+  return CommandName(byte).data() != kNoName.data();
 }
 
 Protocol NoReplyBit(Command command) noexcept {

@@ -81,7 +81,7 @@ void RelaySession::OnTurnEnd(engine::SocketId) noexcept {
 }
 
 bool RelaySession::OnEvent(const milter::Event& event) noexcept {
-  TraceEvent(shard_, id_, event);
+  if (shard_.Debugs(kTraceCommands)) TraceEvent(shard_, id_, event);
   if (event.aborts_message) {
     // A reply to anything but ABORT would be read as the verdict that is still due.
     const bool ambiguous =

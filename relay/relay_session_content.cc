@@ -20,6 +20,10 @@ bool Continues(std::string_view rest) noexcept {
   return !rest.empty() && (rest.front() == ' ' || rest.front() == '\t');
 }
 
+bool EndsALine(char c) noexcept {
+  return c == '\r' || c == '\n';
+}
+
 // The first LF of `value` that cannot be written as it is: one that would end the field, and under
 // `crlf` one without its CR. npos: none.
 std::size_t FindBreak(std::string_view value, bool crlf) noexcept {
@@ -169,7 +173,7 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
     FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
     return;
   }
-  if (event.name.find_first_of("\r\n") != std::string_view::npos) {
+  if (std::any_of(event.name.begin(), event.name.end(), EndsALine)) {
     // Written as it is, it could end the header, and amavisd would see another message.
     FailMessage(InternalRefusal("header name"), SpoolFate::kUnread);
     return;

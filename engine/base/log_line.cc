@@ -31,14 +31,38 @@ std::size_t PrintableUtf8(std::string_view text) noexcept {
   return overlong || no_character || control ? 0 : length;
 }
 
-bool IsPlain(char c) noexcept {
-  return c > ' ' && c < 0x7F && c != '"' && c != '\\' && c != '=';
+enum class OctetKind : std::uint8_t {
+  kPlain,    // stands for itself
+  kQuoted,   // too, in a quoted value
+  kEscaped,  // in a quoted value
+  kOther,    // part of a character, or escaped
+};
+
+constexpr OctetKind KindOf(unsigned octet) {
+  if (octet >= 0x80) return OctetKind::kOther;
+  if (octet == ' ' || octet == '=') return OctetKind::kQuoted;
+  if (octet < ' ' || octet == 0x7F || octet == '"' || octet == '\\') return OctetKind::kEscaped;
+  return OctetKind::kPlain;
+}
+
+constexpr std::array<OctetKind, 256> MakeOctetKinds() {
+  std::array<OctetKind, 256> kinds{};
+  for (unsigned octet = 0; octet < kinds.size(); ++octet)
+    kinds[octet] = KindOf(octet);
+  return kinds;
+}
+
+constexpr std::array<OctetKind, 256> kOctetKind = MakeOctetKinds();
+
+constexpr std::size_t Octet(char c) noexcept {
+  return static_cast<unsigned char>(c);
 }
 
 bool NeedsQuotes(std::string_view value) noexcept {
   if (value.empty()) return true;
   for (const char c : value) {
-    if (!IsPlain(c) && static_cast<unsigned char>(c) < 0x80) return true;
+    const OctetKind kind = kOctetKind[Octet(c)];
+    if (kind == OctetKind::kQuoted || kind == OctetKind::kEscaped) return true;
   }
   return false;
 }
@@ -76,13 +100,25 @@ void LogLine::Append(std::string_view text) noexcept {
   length_ += text.size();
 }
 
+// Also a part of `text`: a cut shows as much as fits.
+void LogLine::AppendWhatFits(std::string_view text) noexcept {
+  const std::size_t room = kBytesMax - kCutMark.size() - length_;
+  if (cut_ || text.size() <= room) return Append(text);
+  Append(text.substr(0, room));
+  Append(text.substr(room));
+}
+
 void LogLine::AppendEscaped(std::string_view value) noexcept {
   std::array<char, 4> escaped{};
+  const auto as_it_is = [](char c) { return kOctetKind[Octet(c)] <= OctetKind::kQuoted; };
   for (std::size_t i = 0; i < value.size() && !cut_;) {
     const char c = value[i];
-    if (IsPlain(c) || c == ' ' || c == '=') {
-      Append(value.substr(i, 1));
-      ++i;
+    if (as_it_is(c)) {
+      std::size_t end = i + 1;
+      while (end < value.size() && as_it_is(value[end]))
+        ++end;
+      AppendWhatFits(value.substr(i, end - i));
+      i = end;
     } else if (const std::size_t length = PrintableUtf8(value.substr(i)); length > 0) {
       Append(value.substr(i, length));
       i += length;
@@ -97,9 +133,8 @@ LogLine& LogLine::Word(std::string_view word) noexcept {
   if (length_ > 0) Append(" ");
   if (word.size() <= kBytesMax / 2) {
     Append(word);
-  } else {  // so that a cut shows as much as fits
-    for (const char& c : word)
-      Append({&c, 1});
+  } else {
+    AppendWhatFits(word);
   }
   return *this;
 }
