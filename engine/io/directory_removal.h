@@ -21,15 +21,18 @@ struct RemovalLimits {
 // device.
 int RemoveContents(int directory, std::string_view keep, RemovalLimits limits) noexcept;
 
-// What is in a directory from where it is read next (its start, when just opened): an entry called
-// `name`, others, both. Reads no further than the first other one.
+// What a directory holds: an entry called as one that is to stay, others, both.
 struct DirectoryLook {
   int error = 0;
-  std::uint64_t inode = 0;  // of the entry called `name`, as the directory says (d_ino)
+  std::uint64_t inode = 0;  // of the entry that is to stay, as the directory says (d_ino)
   bool name_there = false;
-  bool others = false;
+  bool others = false;   // after all else was removed: something has come back
+  bool removed = false;  // something was
 };
-DirectoryLook LookInto(int directory, std::string_view name) noexcept;
+
+// RemoveContents of a directory that was opened just now, and what it holds then: where something
+// was removed, by reading it once more.
+DirectoryLook EmptyAndLook(int directory, std::string_view keep, RemovalLimits limits) noexcept;
 
 }  // namespace engine
 

@@ -168,22 +168,16 @@ IoResult PosixDisk::Truncate(int file, std::uint64_t bytes) noexcept {
 }
 
 // ok: the directory, emptied of all else, holds `file` alone, as we made it; value = its size.
-IoResult PosixDisk::EmptyAndLook(int directory, int file) const noexcept {
+IoResult PosixDisk::EmptyAndProve(int directory, int file) const noexcept {
   struct stat folder {};
   struct stat held {};
-  if (::fstat(directory, &folder) != 0) return AnswerError(errno);
-  DirectoryLook look;
-  for (bool emptied = false;; emptied = true) {
-    if (::fstat(file, &held) != 0) return AnswerError(errno);
-    if (folder.st_dev != held.st_dev) return AnswerError(ESTALE);  // nothing is removed there
-    look = LookInto(directory, kSlotFileName);
-    if (look.error != 0) return AnswerError(look.error);
-    if (!look.others) break;
-    if (emptied) return AnswerError(ENOTEMPTY);
-    const int error = RemoveContents(directory, kSlotFileName, kRemovalLimits);
-    if (error != 0) return AnswerError(error);
-    if (::lseek(directory, 0, SEEK_SET) != 0) return AnswerError(errno);
-  }
+  if (::fstat(directory, &folder) != 0 || ::fstat(file, &held) != 0) return AnswerError(errno);
+  if (folder.st_dev != held.st_dev) return AnswerError(ESTALE);  // not ours: nothing is removed
+  const DirectoryLook look = EmptyAndLook(directory, kSlotFileName, kRemovalLimits);
+  if (look.error != 0) return AnswerError(look.error);
+  if (look.others) return AnswerError(ENOTEMPTY);
+  // One of its links may have been removed.
+  if (look.removed && ::fstat(file, &held) != 0) return AnswerError(errno);
   if (!look.name_there || look.inode != held.st_ino) return AnswerError(ESTALE);
   if (held.st_nlink != 1) return AnswerError(EMLINK);
   const bool as_made = S_ISREG(held.st_mode) && folder.st_uid == owner_ && held.st_uid == owner_ &&
@@ -196,7 +190,7 @@ IoResult PosixDisk::CleanSlot(std::string_view slot, int file) noexcept {
   const Timed timed(*this);
   const int directory = OpenSlot(slot);
   if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
-  const IoResult seen = EmptyAndLook(directory, file);
+  const IoResult seen = EmptyAndProve(directory, file);
   ::close(directory);
   if (!seen.ok()) return seen;
   if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {

@@ -80,7 +80,7 @@ class PosixDisk final : public Disk {
 
   PosixDisk(const DiskOptions& options, int root) noexcept;
   int OpenSlot(std::string_view name) const noexcept;
-  IoResult EmptyAndLook(int directory, int file) const noexcept;
+  IoResult EmptyAndProve(int directory, int file) const noexcept;
 
   DiskOptions options_;
   int root_;
