@@ -84,10 +84,9 @@ ReadResult PacketReader::ReadHead() noexcept {
     head_used_ = static_cast<std::uint8_t>(head_used_ + take);
   }
   if (head_used_ < kLengthBytes) return ReadResult::kNeedMore;
-  std::uint32_t length = 0;
-  for (std::size_t i = 0; i < kLengthBytes; ++i) {
-    length = (length << 8) | std::to_integer<std::uint32_t>(head_[i]);
-  }
+  static_assert(kLengthBytes == 4);
+  const auto octet = [this](std::size_t i) { return std::to_integer<std::uint32_t>(head_[i]); };
+  const std::uint32_t length = octet(0) << 24 | octet(1) << 16 | octet(2) << 8 | octet(3);
   if (length == 0) return ReadResult::kLengthZero;
   if (length - 1 > payload_bytes_max_) return ReadResult::kLengthTooLong;
   if (head_used_ < kPacketHeadBytes) return ReadResult::kNeedMore;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 
 namespace milter {
 namespace {
@@ -124,13 +126,24 @@ bool LinesFitClass(const ReplyText& reply, ReplyLines lines, char reply_class) n
 
 constexpr std::string_view kBreaks("\0\r\n", 3);
 
-// Octets before the first of kBreaks. By comparison: find_first_of asks memchr for each octet.
+// Octets before the first of kBreaks: a word at a time where none of its octets is below 0x0E, for
+// values are long and breaks are few.
 std::size_t BytesBeforeBreak(std::string_view value) noexcept {
-  std::size_t bytes = 0;
-  while (bytes < value.size() && value[bytes] != '\n' && value[bytes] != '\r' &&
-         value[bytes] != '\0')
-    ++bytes;
-  return bytes;
+  constexpr std::uint64_t kOnes = 0x0101'0101'0101'0101;
+  std::size_t at = 0;
+  while (at < value.size()) {
+    const std::size_t end = std::min(at + sizeof kOnes, value.size());
+    std::uint64_t word = 0;  // the last ones, below a word, are looked at by themselves
+    if (end - at == sizeof word) std::memcpy(&word, value.data() + at, sizeof word);
+    if (((word - kOnes * 0x0E) & ~word & (kOnes * 0x80)) == 0) {
+      at = end;
+      continue;
+    }
+    for (; at < end; ++at) {
+      if (value[at] == '\n' || value[at] == '\r' || value[at] == '\0') return at;
+    }
+  }
+  return at;
 }
 
 std::string_view WithoutTrailingBreaks(std::string_view value) noexcept {

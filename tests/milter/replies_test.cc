@@ -148,6 +148,24 @@ TEST_F(ReplyWriterTest, CleansValuesSoThatNoneBeginsAField) {
   EXPECT_EQ(Added("a\r\n", true), "X-A\\0 a\\0");
 }
 
+TEST_F(ReplyWriterTest, CleansEveryOctetAtEveryPlaceOfAValue) {
+  for (std::size_t length = 3; length <= 20; ++length) {
+    for (std::size_t at = 1; at + 1 < length; ++at) {
+      for (int octet = 0; octet < 256; ++octet) {
+        const char c = static_cast<char>(octet);
+        const std::string before(at, 'a');
+        const std::string after(length - at - 1, 'z');
+        ReplyWriter writer = Make(false);
+        ASSERT_TRUE(writer.AddHeader("X-A", before + c + after));
+        const bool dropped = c == '\0' || c == '\r';
+        const std::string kept = dropped ? "" : c == '\n' ? "\n\t" : std::string(1, c);
+        const std::string wanted = "X-A" + Raw("\0") + before + kept + after + Raw("\0");
+        ASSERT_EQ(Bytes(writer).substr(kPacketHeadBytes), wanted) << length << ' ' << at;
+      }
+    }
+  }
+}
+
 TEST_F(ReplyWriterTest, WritesHeaderEditsWithTheirIndex) {
   ReplyWriter writer = Make(true);
   EXPECT_TRUE(writer.InsertHeader(0, "X-B", "v"));
