@@ -86,7 +86,7 @@ void DirectLoop::Serve(SocketId id) noexcept {
     const bool reads = record->mode == ReadMode::kSmall || record->mode == ReadMode::kBulk;
     const bool due = record->read_due || record->error != 0;
     record->read_due = false;
-    if (reads && !due) return;
+    if (reads && !due && !record->ring_reads) return;
   }
   if (record->gone) return;
   if (record->connecting) {
