@@ -1,7 +1,7 @@
 // The two sinks of the log: a stream (terminal, supervisor) and the local syslog socket.
 //
-// Both carry many lines in one system call. A stream that is a pipe gets at most PIPE_BUF in one, so
-// that lines of other writers on it stay whole too.
+// Both carry many lines in one system call. A stream that is a pipe gets at most PIPE_BUF in one,
+// so that lines of other writers on it stay whole too.
 //
 // Stream:  2026-11-22 05:05:28.123 notice: line\n       local time; where journald holds the other
 // end of the stream,
