@@ -85,8 +85,8 @@ class FileCallClock {
 
  private:
   static pid_t ThisThread() noexcept {
-    static thread_local const pid_t thread = ::gettid();
-    return thread;
+    static thread_local const pid_t kThread = ::gettid();
+    return kThread;
   }
 
   alignas(64) std::atomic<std::int64_t> mark_{0};
