@@ -73,4 +73,10 @@ BENCHMARK(BM_Newlines_Portable)->Apply(Shapes);
       Compact(state, engine::CompactSsse3);
     })->Apply(Shapes) != nullptr;
 
+[[maybe_unused]] const bool vbmi2_registered =
+    engine::HasVbmi2() &&
+    benchmark::RegisterBenchmark("BM_Newlines_Vbmi2", [](benchmark::State& state) {
+      Compact(state, engine::CompactVbmi2);
+    })->Apply(Shapes) != nullptr;
+
 }  // namespace

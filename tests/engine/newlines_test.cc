@@ -1,4 +1,4 @@
-// NewlineConverter and its two kernels against a loop over single octets.
+// NewlineConverter and its kernels against a loop over single octets.
 //
 // Method: every text of up to 7 octets over {CR, LF, 'x'} at every split into two pieces; random
 // texts of many lengths, CR densities, alignments 0..63 and chunkings, with guard octets around, so
@@ -54,7 +54,8 @@ std::string RandomText(Random& random, std::size_t size, std::size_t dense) {
 // Converts `text` in pieces that end at `ends`, each from a buffer of its own at `alignment`.
 std::string Convert(std::string_view text,
                     const std::vector<std::size_t>& ends,
-                    std::size_t align) {
+                    std::size_t align,
+                    NewlineKernel kernel = ChosenNewlineKernel()) {
   constexpr char kGuard = '\x5a';
   NewlineConverter converter;
   std::string out;
@@ -65,7 +66,10 @@ std::string Convert(std::string_view text,
     char* const at =
         buffer.data() + (64 - reinterpret_cast<std::uintptr_t>(buffer.data()) % 64) + align;
     text.copy(at, size, begin);
-    const auto result = converter.Convert({reinterpret_cast<std::byte*>(at), size});
+    const auto result = converter.Convert({reinterpret_cast<std::byte*>(at), size}, kernel);
+    if (size > 0) {
+      EXPECT_EQ(reinterpret_cast<char*>(result.rest.data()), at) << "in place";
+    }
     if (result.leading_cr) out += NewlineConverter::kCarriageReturn;
     out.append(reinterpret_cast<const char*>(result.rest.data()), result.rest.size());
     for (const char* p = buffer.data(); p < at; ++p)
@@ -83,7 +87,15 @@ using Kernel = std::size_t (*)(char*, std::size_t) noexcept;
 std::vector<Kernel> Kernels() {
   std::vector<Kernel> kernels = {CompactPortable};
   if (HasSsse3()) kernels.push_back(CompactSsse3);
+  if (HasVbmi2()) kernels.push_back(CompactVbmi2);
   return kernels;
+}
+
+std::vector<NewlineKernel> KernelNames() {
+  std::vector<NewlineKernel> names = {NewlineKernel::kPortable};
+  if (HasSsse3()) names.push_back(NewlineKernel::kSsse3);
+  if (HasVbmi2()) names.push_back(NewlineKernel::kVbmi2);
+  return names;
 }
 
 TEST(NewlineConverterTest, KeepsAllButTheCarriageReturnBeforeALineFeed) {
@@ -134,6 +146,32 @@ TEST(NewlineConverterTest, AgreesWithTheOctetLoopAtEverySplitOfALongText) {
     ASSERT_EQ(Convert(text, {split, text.size()}, split % 64), expected) << split;
 }
 
+// Line ends before, at and behind the edges of every vector that a kernel loads.
+TEST(NewlineConverterTest, EveryKernelAgreesAtEverySplitAndAlignment) {
+  std::string text;
+  for (int i = 0; i < 12; ++i)
+    text += std::string(static_cast<std::size_t>(i), 'x') + (i % 4 == 3 ? "\r\r\n\n" : "\r\n");
+  text += std::string(70, 'y') + "\r\n\r\n\r";
+  const std::string expected = ExpectedLf(text);
+  for (const NewlineKernel kernel : KernelNames()) {
+    for (std::size_t align = 0; align < 64; ++align) {
+      for (std::size_t split = 0; split <= text.size(); ++split)
+        ASSERT_EQ(Convert(text, {split, text.size()}, align, kernel), expected)
+            << "kernel " << static_cast<int>(kernel) << " align " << align << " split " << split;
+    }
+  }
+}
+
+TEST(NewlineConverterTest, EveryKernelAgreesOnOctetsAtATime) {
+  Random random(3);
+  const std::string text = RandomText(random, 400, 3);
+  std::vector<std::size_t> ends;
+  for (std::size_t end = 1; end <= text.size(); ++end)
+    ends.push_back(end);
+  for (const NewlineKernel kernel : KernelNames())
+    ASSERT_EQ(Convert(text, ends, 0, kernel), ExpectedLf(text));
+}
+
 TEST(NewlineConverterTest, AgreesWithTheOctetLoopOnRandomChunks) {
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     Random random(seed);
@@ -151,7 +189,7 @@ TEST(NewlineConverterTest, AgreesWithTheOctetLoopOnRandomChunks) {
 TEST(NewlineKernelTest, AgreesWithTheOctetLoopAtEveryAlignmentAndLength) {
   for (const Kernel kernel : Kernels()) {
     for (std::size_t align = 0; align < 64; ++align) {
-      for (std::size_t size = 0; size < 100; ++size) {
+      for (std::size_t size = 0; size < 150; ++size) {
         Random random(align * 1000 + size);
         const std::string text = RandomText(random, size, 2 + random.Below(6));
         std::vector<char> buffer(64 + align + size);
@@ -177,7 +215,8 @@ TEST(NewlineKernelTest, AgreesWithTheOctetLoopOnLargeTexts) {
 }
 
 TEST(NewlineKernelTest, IsChosenByTheProcessor) {
-  EXPECT_EQ(ChosenNewlineKernel() == NewlineKernel::kSsse3, HasSsse3());
+  const NewlineKernel without_vbmi2 = HasSsse3() ? NewlineKernel::kSsse3 : NewlineKernel::kPortable;
+  EXPECT_EQ(ChosenNewlineKernel(), HasVbmi2() ? NewlineKernel::kVbmi2 : without_vbmi2);
 }
 
 }  // namespace
