@@ -23,7 +23,7 @@ constexpr std::uint32_t kMessagesPerSession = 2;
 // Jobs that have given their slot back and wait for their ticket alone.
 constexpr std::uint32_t kLeavingJobs = 1024;
 
-// --spool-splice=auto: no size is known from which splice(2) surely costs less, docs/adr/016.
+// --spool-splice=auto: no size was found from which splice(2) surely costs less, docs/adr/016.
 constexpr std::uint64_t kAutoSpliceFrom = ShardApp::kNeverSplice;
 
 std::uint64_t SpliceFrom(const ShardParts& parts) noexcept {
