@@ -133,7 +133,10 @@ int Spool::Seal(SpoolSlot& slot) noexcept {
   ENGINE_CHECK(slot.file_ >= 0);
   ENGINE_CHECK(slot.ops_in_flight_ == 0);
   // No longer than file_bytes_, and length_ octets are written: of one length, it is exact already.
-  if (reuse_) return slot.file_bytes_ == slot.length_ ? 0 : TruncateFile(slot, slot.length_);
+  // Only where the size was seen after the last reader, who may have lengthened it.
+  const bool size_known = slot.size_seen_ + 1 == slot.generation_;
+  const bool exact = size_known && slot.file_bytes_ == slot.length_;
+  if (reuse_) return exact ? 0 : TruncateFile(slot, slot.length_);
   // Another host may look at size and content before ours has written them back; closing is what
   // makes them visible there. The descriptor is gone also when this fails.
   const IoResult result = disk_->CloseFile(slot.file_, true);
@@ -177,7 +180,10 @@ bool Spool::LooksClean(SpoolSlot& slot) noexcept {
       Uninterrupted([&]() noexcept { return disk_->CleanSlot(slot.name(), slot.file_); });
   if (!clean.ok()) CountUnclean(clean.error);
   // A reader with our rights may have cut or lengthened it.
-  if (clean.ok()) slot.file_bytes_ = static_cast<std::uint64_t>(clean.value);
+  if (clean.ok()) {
+    slot.file_bytes_ = static_cast<std::uint64_t>(clean.value);
+    slot.size_seen_ = slot.generation_;
+  }
   return clean.ok();
 }
 

@@ -65,6 +65,7 @@ class SpoolSlot : public ListLink<SpoolSlotTag> {
   Time since_{};  // free: since when; retired: when its removal is tried again
   int file_ = -1;
   std::uint32_t generation_ = 0;
+  std::uint32_t size_seen_ = 0;  // the generation after whose use file_bytes_ was seen; 0: made
   std::uint16_t text_bytes_ = 0;
   std::uint16_t root_bytes_ = 0;
   std::uint8_t name_bytes_ = 0;
