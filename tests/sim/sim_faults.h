@@ -25,6 +25,7 @@ struct SimFaults {
   std::size_t buffer_max_bytes = 208 * engine::kKiB;
   PerMillion short_receive = 0;  // per receive or splice: fewer bytes than are there
   PerMillion short_send = 0;     // per send: fewer bytes than have room
+  PerMillion lending = 0;        // per loop: it receives into lent buffers
   PerMillion late_ready = 0;     // per socket and turn: served a turn later
   PerMillion cut = 0;  // per connection: ends, seen as end or reset, at a random moment ...
   Time cut_within = std::chrono::seconds(5);  // ... within this time
@@ -50,6 +51,7 @@ struct SimFaults {
     f.buffer_min_bytes = 256;
     f.short_receive = 200'000;
     f.short_send = 100'000;
+    f.lending = 500'000;
     f.late_ready = 100'000;
     f.cut = 20'000;
     f.connect_refused = 10'000;

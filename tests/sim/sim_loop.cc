@@ -17,6 +17,7 @@ constexpr Time kAcceptPause = std::chrono::milliseconds(100);
 
 SimLoop::SimLoop(SimWorld& world, std::string name, const std::string& root)
     : world_(&world),
+      lends_(world.random().Chance(world.faults().lending)),
       name_(std::move(name)),
       disk_(world, root, this),
       now_(world.now()),
@@ -148,6 +149,7 @@ void SimLoop::SetReadMode(engine::SocketId id, engine::ReadMode mode) noexcept {
   const bool asks_direct =
       mode == engine::ReadMode::kDirect && socket->mode != engine::ReadMode::kDirect;
   socket->mode = mode;
+  if (mode == engine::ReadMode::kSmall) socket->lent_to = lends_;
   if (!asks_direct) {
     if (mode != engine::ReadMode::kDirect) Ready(id);
     return;
@@ -159,6 +161,7 @@ void SimLoop::SetReadMode(engine::SocketId id, engine::ReadMode mode) noexcept {
     Socket* asked = Find(id);
     if (asked == nullptr || asked->mode != engine::ReadMode::kDirect) return;
     asked->granted = true;
+    asked->lent_to = false;
     Ready(id);
   });
 }

@@ -6,6 +6,10 @@
 // SimWorld runs it. RunTurn() may also be called by a test that drives one loop by itself: then
 // time jumps to this loop's next work, and no other loop turns meanwhile. kDirect is granted after
 // a drawn delay. Mail is kept in order, but may come late.
+//
+// A loop reads as the polling sources do, or lends as the receiving one (uring_recv_loop.h), drawn
+// by SimFaults::lending: spans of at most 4 KiB, in kBulk too for a while, octets after kDirect was
+// asked for, and while paused octets are taken ahead and kept.
 #ifndef MILLRACE_TESTS_SIM_SIM_LOOP_H_
 #define MILLRACE_TESTS_SIM_SIM_LOOP_H_
 
@@ -92,6 +96,8 @@ class SimLoop final : public engine::Loop {
     int send_error = 0;
     bool gone = false;     // OnGone has been told
     bool granted = false;  // kDirect
+    bool lent_to = false;  // a lending loop receives for it; not since kDirect was granted
+    std::string kept;      // taken from the stream, and not told yet
     bool listed = false;   // on ready_
   };
   struct Listening {
@@ -112,12 +118,16 @@ class SimLoop final : public engine::Loop {
   void ServeSockets() noexcept;
   void Serve(engine::SocketId id) noexcept;
   void ServeRead(engine::SocketId id) noexcept;
+  bool TakesBytes(const Socket& socket) const noexcept;
+  std::size_t TakePiece(Socket& socket, engine::Bytes room) noexcept;
+  void TakeAhead(Socket& socket) noexcept;
   void ServeDirect(engine::SocketId id) noexcept;
   void TellGone(engine::SocketId id) noexcept;
   static bool MayTellGone(const Socket& socket, const SimEnd* end, int* error) noexcept;
   Listening* FindListening(int fd) noexcept;
 
   SimWorld* world_;
+  bool lends_;
   std::string name_;
   SimDisk disk_;
   Time now_;

@@ -7,5 +7,8 @@
 namespace engine {
 
 INSTANTIATE_TEST_SUITE_P(Simulated, LoopContractTest, testing::Values(&sim::MakeSimLoopWorld));
+INSTANTIATE_TEST_SUITE_P(SimulatedLending,
+                         LoopContractTest,
+                         testing::Values(&sim::MakeLendingSimLoopWorld));
 
 }  // namespace engine

@@ -7,6 +7,13 @@
 #include "tests/sim/sim_world.h"
 
 namespace sim {
+namespace {
+
+constexpr std::size_t kLentBytes = 4 * engine::kKiB;
+constexpr std::size_t kAheadBytesMax = 8 * kLentBytes;
+constexpr PerMillion kStillSmall = 500'000;  // per receive in kBulk
+
+}  // namespace
 
 // The socket itself inside OnDirect.
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, lives on the stack
@@ -111,26 +118,54 @@ void SimLoop::Serve(engine::SocketId id) noexcept {
   switch (socket->mode) {
     case engine::ReadMode::kSmall:
     case engine::ReadMode::kBulk: ServeRead(id); break;
-    case engine::ReadMode::kDirect: ServeDirect(id); break;
-    case engine::ReadMode::kPaused: break;
+    case engine::ReadMode::kDirect:
+      if (TakesBytes(*socket)) {
+        ServeRead(id);
+      } else {
+        ServeDirect(id);
+      }
+      break;
+    case engine::ReadMode::kPaused: TakeAhead(*socket); break;
   }
   TellGone(id);
 }
 
-namespace {
-
-bool Receives(engine::ReadMode mode) noexcept {
-  return mode == engine::ReadMode::kSmall || mode == engine::ReadMode::kBulk;
+// Until kDirect is granted a lending loop goes on; what it has kept comes before anything else.
+bool SimLoop::TakesBytes(const Socket& socket) const noexcept {
+  switch (socket.mode) {
+    case engine::ReadMode::kSmall:
+    case engine::ReadMode::kBulk: return true;
+    case engine::ReadMode::kDirect: return socket.lent_to || !socket.kept.empty();
+    case engine::ReadMode::kPaused: break;
+  }
+  return false;
 }
 
-}  // namespace
+std::size_t SimLoop::TakePiece(Socket& socket, engine::Bytes room) noexcept {
+  const bool small = socket.lent_to && (socket.mode != engine::ReadMode::kBulk ||
+                                        world_->random().Chance(kStillSmall));
+  if (small) room = room.first(std::min(room.size(), kLentBytes));
+  if (socket.kept.empty()) return world_->streams().Read(socket.end, room);
+  const std::size_t take = std::min(room.size(), socket.kept.size());
+  std::memcpy(room.data(), socket.kept.data(), take);
+  socket.kept.erase(0, take);
+  return take;
+}
+
+// What a receive under way takes after the pause.
+void SimLoop::TakeAhead(Socket& socket) noexcept {
+  if (!socket.lent_to || socket.kept.size() >= kAheadBytesMax) return;
+  std::string piece(kLentBytes, '\0');
+  piece.resize(world_->streams().Read(socket.end, std::as_writable_bytes(std::span(piece))));
+  socket.kept += piece;
+}
 
 void SimLoop::ServeRead(engine::SocketId id) noexcept {
   std::size_t used = 0;
   Socket* socket = Find(id);
-  while (socket != nullptr && Receives(socket->mode) && used < scratch_.size()) {
+  while (socket != nullptr && TakesBytes(*socket) && used < scratch_.size()) {
     const engine::Bytes free = engine::Bytes(scratch_).subspan(used);
-    const std::size_t got = world_->streams().Read(socket->end, free);
+    const std::size_t got = TakePiece(*socket, free);
     if (got == 0) break;
     used += got;
     socket->owner->OnBytes(id, free.first(got));
@@ -143,7 +178,8 @@ void SimLoop::ServeRead(engine::SocketId id) noexcept {
   socket = Find(id);
   if (socket == nullptr) return;
   const SimEnd* end = world_->streams().Find(socket->end);
-  if (end != nullptr && end->readable() > 0 && Receives(socket->mode)) Ready(id);
+  const bool more = !socket->kept.empty() || (end != nullptr && end->readable() > 0);
+  if (more && socket->mode != engine::ReadMode::kPaused) Ready(id);
 }
 
 void SimLoop::ServeDirect(engine::SocketId id) noexcept {
@@ -157,7 +193,7 @@ void SimLoop::ServeDirect(engine::SocketId id) noexcept {
 bool SimLoop::MayTellGone(const Socket& socket, const SimEnd* end, int* error) noexcept {
   const bool paused = socket.mode == engine::ReadMode::kPaused;
   const bool waits_for_grant = socket.mode == engine::ReadMode::kDirect && !socket.granted;
-  const bool unread = end != nullptr && end->readable() > 0;
+  const bool unread = !socket.kept.empty() || (end != nullptr && end->readable() > 0);
   if (socket.gone || waits_for_grant) return false;
   *error = socket.send_error;
   if (*error == 0 && end != nullptr) *error = end->reset;

@@ -18,6 +18,8 @@ namespace {
 
 class SimLoopWorld final : public engine::LoopWorld {
  public:
+  explicit SimLoopWorld(const SimFaults& faults) : world_(1, faults) {}
+
   engine::Loop& loop() override { return loop_; }
 
   engine::SocketId AdoptPair(engine::SocketEvents& owner,
@@ -89,7 +91,7 @@ class SimLoopWorld final : public engine::LoopWorld {
   SimStreams& streams() { return world_.streams(); }
   std::string NewPlace() { return "/sockets/" + std::to_string(world_.NewNumber()); }
 
-  SimWorld world_{1};
+  SimWorld world_;
   SimLoop& loop_ = world_.AddLoop("shard", "/spool/0");
   std::map<int, std::string> places_;
   std::map<std::string, int> listeners_;
@@ -108,7 +110,13 @@ engine::Address UnixAddress(const std::string& path) {
 }
 
 std::unique_ptr<engine::LoopWorld> MakeSimLoopWorld() {
-  return std::make_unique<SimLoopWorld>();
+  return std::make_unique<SimLoopWorld>(SimFaults());
+}
+
+std::unique_ptr<engine::LoopWorld> MakeLendingSimLoopWorld() {
+  SimFaults faults;
+  faults.lending = 1'000'000;
+  return std::make_unique<SimLoopWorld>(faults);
 }
 
 }  // namespace sim

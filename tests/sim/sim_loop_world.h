@@ -11,6 +11,7 @@
 namespace sim {
 
 std::unique_ptr<engine::LoopWorld> MakeSimLoopWorld();
+std::unique_ptr<engine::LoopWorld> MakeLendingSimLoopWorld();  // receives into lent buffers
 
 // The address of a Unix socket by its path, without looking for it in the real file system.
 engine::Address UnixAddress(const std::string& path);
