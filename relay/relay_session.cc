@@ -284,6 +284,14 @@ bool RelaySession::KeepUnsent(engine::Bytes bytes) noexcept {
   return true;
 }
 
+// The content of a message comes in large pieces, all else in small ones. Paused stays paused.
+void RelaySession::HintReading() noexcept {
+  if (!unsent_.empty()) return;
+  const bool in_content =
+      message_ != nullptr && message_->content_begun && message_->state == MessageState::kContent;
+  shard_.loop().SetReadMode(id_, in_content ? engine::ReadMode::kBulk : engine::ReadMode::kSmall);
+}
+
 void RelaySession::OnWritable(engine::SocketId) noexcept {
   if (unsent_.empty()) return;
   const iovec piece{unsent_.data() + unsent_from_, unsent_to_ - unsent_from_};
@@ -294,7 +302,7 @@ void RelaySession::OnWritable(engine::SocketId) noexcept {
     shard_.blocks().Give(unsent_);
     unsent_ = {};
     unsent_from_ = unsent_to_ = 0;
-    shard_.loop().SetReadMode(id_, engine::ReadMode::kSmall);
+    HintReading();
   }
   SetDeadline();
 }

@@ -94,6 +94,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   bool SendOut() noexcept;
   bool Send(engine::Bytes bytes) noexcept;
   bool KeepUnsent(engine::Bytes bytes) noexcept;
+  void HintReading() noexcept;
 
   // relay_session_content.cc: envelope and content.
   void OnMail(const milter::Event& event) noexcept;

@@ -133,6 +133,7 @@ bool RelaySession::BeginContent() noexcept {
   }
   if (!message.content_begun) {
     message.content_begun = true;
+    HintReading();
     WriteReceivedField();
   }
   return !message.sticky;
@@ -256,6 +257,7 @@ bool RelaySession::OnEndOfMessage() noexcept {
     Check(shard_.writer().Flush());
   }
   message_->state = MessageState::kScanning;
+  HintReading();
   if (message_->sticky) return AnswerRefusal(*message_->sticky, {});
   ENGINE_CHECK(message_->slot != nullptr);
   if (const int error = shard_.spool().Seal(*message_->slot); error != 0) {

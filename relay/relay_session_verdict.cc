@@ -261,6 +261,7 @@ void RelaySession::EndMessage() noexcept {
     writing_ = false;
   }
   message_ = nullptr;
+  HintReading();
   if (message->slot != nullptr) {
     shard_.GiveSlotBack(*message->slot, SpoolFate::kUnread);
     message->slot = nullptr;
