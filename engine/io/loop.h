@@ -13,10 +13,12 @@
 //
 // Rules
 // - Buffers: the spans of OnBytes are the loop's 256 KiB scratch (or lent ring buffers). They are
-//   valid until OnTurnEnd returns. Scratch full or kTurnBytesMax spent ends the socket's turn
+//   valid until OnTurnEnd returns. Between a socket's first OnBytes and its OnTurnEnd no other
+//   socket is told anything. Scratch full or kTurnBytesMax spent ends the socket's turn
 //   (OnTurnEnd) and puts it on the ready list: edge triggers do not repeat.
 // - kSmall and kBulk are hints for a receiving source. kDirect is granted by OnDirect, never inside
-//   the call that asked for it; it is left only at a packet boundary with the pipe empty.
+//   the call that asked for it; until then OnBytes may still bring what the kernel took before. It
+//   is left only at a packet boundary with the pipe empty.
 // - kPaused holds from the next callback on. The loop keeps what the kernel already took; OnGone is
 //   held back while paused unless the error is a reset.
 // - Sockets are records of the loop. After Close() no callback for that id comes, and the owner may
@@ -152,8 +154,8 @@ class Loop {
 
   virtual void SetReadMode(SocketId id, ReadMode mode) noexcept = 0;
 
-  // shutdown + cancel + close. Events are forgotten now; the loop's record is kept to the last
-  // completion.
+  // Events are forgotten now; the peer sees the end at the latest when the turn ends. The loop's
+  // record is kept to the last completion.
   virtual void Close(SocketId id) noexcept = 0;
 
   // Files `timer` for `at` (also when filed already: later is one store, earlier refiles). Its
@@ -177,7 +179,7 @@ class Loop {
   // serves what is there.
   virtual void RunTurn(Time sleep_at_most) noexcept = 0;
 
-  // "io_uring poll", "epoll", "simulated": for the log and the metrics.
+  // "io_uring poll", "io_uring recv", "epoll", "simulated": for the log and the metrics.
   virtual const char* source_name() const noexcept = 0;
 
   // Times that accepting paused because descriptors ran out.
