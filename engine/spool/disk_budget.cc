@@ -4,12 +4,38 @@
 namespace engine {
 
 void DiskBudget::Look() noexcept {
+  if (work_ != nullptr && work_->async()) {
+    LookLater();
+    return;
+  }
   std::uint64_t bytes = 0;
   std::uint64_t inodes = 0;
-  error_ = disk_->FreeSpace(&bytes, &inodes).error;
-  bytes_at_look_ = error_ == 0 ? bytes : 0;
-  inodes_free_ = error_ == 0 ? inodes : 0;
-  spent_ = 0;
+  const int error = disk_->FreeSpace(&bytes, &inodes).error;
+  Note(error, bytes, inodes);
+  spent_ = spent_at_look_ = 0;
+}
+
+void DiskBudget::LookLater() noexcept {
+  if (!looked_) Note(0, UINT64_MAX, UINT64_MAX);
+  if (look_.in_flight) return;
+  look_.in_flight = true;
+  look_.kind = FileOpKind::kFreeSpace;
+  look_.ended = [](SpoolOp& op) noexcept {
+    DiskBudget& self = *static_cast<LookOp&>(op).budget;
+    self.look_.in_flight = false;
+    self.Note(op.result.error, op.bytes_free, op.inodes_free);
+    // What was written meanwhile may be in the answer or not.
+    self.spent_ -= self.spent_at_look_;
+  };
+  spent_at_look_ = spent_;
+  work_->Submit(look_);
+}
+
+void DiskBudget::Note(int error, std::uint64_t bytes, std::uint64_t inodes) noexcept {
+  error_ = error;
+  bytes_at_look_ = error == 0 ? bytes : 0;
+  inodes_free_ = error == 0 ? inodes : 0;
+  looked_ = true;
 }
 
 DiskBudget::Answer DiskBudget::Admit(Time now, bool new_slot) noexcept {

@@ -8,6 +8,9 @@
 // Overwritten blocks count as written although they cost nothing: the estimate errs on the safe
 // side until the next look. A file system that does not count inodes answers UINT64_MAX. A disk
 // that cannot answer at all admits nothing new. One thread.
+//
+// Looks are asynchronous while the disk stalls (SpoolWork::async()): the last answer holds until
+// the next has come. Before the first, everything is admitted: a disk that is full says so itself.
 #ifndef MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 #define MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 
@@ -15,6 +18,7 @@
 
 #include "engine/base/units.h"
 #include "engine/io/disk.h"
+#include "engine/spool/spool_work.h"
 
 namespace engine {
 
@@ -30,7 +34,13 @@ class DiskBudget {
 
   enum class Answer : std::uint8_t { kEnough, kBytesLow, kInodesLow, kDiskError };
 
-  DiskBudget(Disk& disk, DiskFloor floor) noexcept : disk_(&disk), floor_(floor) {}
+  // `work`: outlives the budget; nullptr: looks are always inline.
+  DiskBudget(Disk& disk, DiskFloor floor, SpoolWork* work = nullptr) noexcept
+      : disk_(&disk), work_(work), floor_(floor) {
+    look_.budget = this;
+  }
+  DiskBudget(const DiskBudget&) = delete;
+  DiskBudget& operator=(const DiskBudget&) = delete;
 
   // May a message begin? `new_slot`: one that needs two inodes. Looks when the last look is old.
   Answer Admit(Time now, bool new_slot) noexcept;
@@ -45,9 +55,20 @@ class DiskBudget {
   int error() const noexcept { return error_; }  // of the last look
 
  private:
+  struct LookOp : SpoolOp {
+    DiskBudget* budget = nullptr;
+    bool in_flight = false;
+  };
+
   void Look() noexcept;
+  void LookLater() noexcept;
+  void Note(int error, std::uint64_t bytes, std::uint64_t inodes) noexcept;
 
   Disk* disk_;
+  SpoolWork* work_;
+  LookOp look_;
+  std::uint64_t spent_at_look_ = 0;  // spent_ when the asynchronous look began
+  bool looked_ = false;
   DiskFloor floor_;
   std::uint64_t bytes_at_look_ = 0;
   std::uint64_t inodes_free_ = 0;

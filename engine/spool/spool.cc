@@ -1,4 +1,5 @@
-// Take, Seal, GiveBack, and the look before reuse. The sweep is in spool_sweep.cc.
+// Take, Seal, GiveBack, and the look before reuse, inline. The sweep is in spool_sweep.cc, the
+// asynchronous form of all of it in spool_async.cc.
 #include "engine/spool/spool.h"
 
 #include <cerrno>
@@ -18,13 +19,13 @@ IoResult Uninterrupted(Call&& call) noexcept {
   return result;
 }
 
-SpoolRefusal RefusalOf(int error) noexcept {
+}  // namespace
+
+SpoolRefusal SpoolRefusalOf(int error) noexcept {
   if (error == ENOSPC || error == EDQUOT) return SpoolRefusal::kNoSpace;
   if (error == EMFILE || error == ENFILE) return SpoolRefusal::kNoDescriptors;
   return SpoolRefusal::kDiskError;
 }
-
-}  // namespace
 
 std::string_view SpoolRefusalName(SpoolRefusal refusal) noexcept {
   switch (refusal) {
@@ -37,6 +38,7 @@ std::string_view SpoolRefusalName(SpoolRefusal refusal) noexcept {
     case SpoolRefusal::kNoSpace: return "spool full";
     case SpoolRefusal::kNoDescriptors: return "no file descriptors left";
     case SpoolRefusal::kDiskError: return "spool error";
+    case SpoolRefusal::kStalled: return "spool disk stalled";
   }
   return "";
 }
@@ -45,36 +47,50 @@ Spool::Spool(Disk& disk, const SpoolLimits& limits, const SpoolOptions& options)
     : disk_(&disk),
       limits_(limits),
       options_(options),
-      budget_(disk, limits.floor),
+      budget_(disk, limits.floor, options.work),
       table_(disk.root(), limits.slots_max),
-      reuse_(options.reuse) {}
+      reuse_(options.reuse) {
+  wake_.spool = this;
+  wake_.fire = [](Timer& timer, Time) noexcept {
+    static_cast<WakeTimer&>(timer).spool->ServeWaiters();
+  };
+  if (async()) MakeFor(0);
+}
 
 Spool::~Spool() {
   ENGINE_CHECK(taken_ == 0);
   ENGINE_CHECK(closed_);
+  ENGINE_CHECK(working_ == 0);
+  if (options_.work != nullptr) options_.work->Cancel(wake_);
   while (!retired_.empty())
     table_.Free(retired_.PopFront());
 }
 
-SpoolSlot* Spool::Take(Time now, SpoolRefusal* why) noexcept {
+SpoolSlot* Spool::Take(Time now, SpoolRefusal* why, SpoolWaiter* waiter) noexcept {
   SpoolSlot* slot = nullptr;
   *why = MayTake(now);
   if (*why == SpoolRefusal::kNone) {
-    slot = reuse_ ? PopFree() : nullptr;
-    if (slot != nullptr) ++counters_.reused;
-    if (slot == nullptr) *why = MakeSlot(&slot);
+    slot = PopFree();
+    if (slot == nullptr) {
+      *why = async() ? WaitForSlot(waiter) : MakeSlot(&slot);
+    } else if (limits_.spare_slots > 0 && async()) {
+      MakeFor(waiters_.size());
+    }
   }
-  if (slot == nullptr) {
-    ++counters_.refused[static_cast<std::size_t>(*why)];
-    return nullptr;
-  }
-  ENGINE_CHECK(slot->ops_in_flight_ == 0);
-  ENGINE_CHECK(slot->file_ >= 0);
-  slot->state_ = SpoolSlot::State::kTaken;
-  slot->length_ = 0;
-  ++slot->generation_;
+  if (slot != nullptr) return Hand(*slot);
+  if (*why != SpoolRefusal::kNone) ++counters_.refused[static_cast<std::size_t>(*why)];
+  return nullptr;
+}
+
+SpoolSlot* Spool::Hand(SpoolSlot& slot) noexcept {
+  ENGINE_CHECK(!slot.op_in_flight_);
+  ENGINE_CHECK(slot.file_ >= 0);
+  if (slot.generation_ > 0) ++counters_.reused;
+  slot.state_ = SpoolSlot::State::kTaken;
+  slot.length_ = 0;
+  ++slot.generation_;
   ++taken_;
-  return slot;
+  return &slot;
 }
 
 SpoolRefusal Spool::MayTake(Time now) noexcept {
@@ -88,19 +104,29 @@ SpoolRefusal Spool::MayTake(Time now) noexcept {
   return SpoolRefusal::kDiskError;
 }
 
+// With reuse off, of use is what was made for somebody who no longer waited.
 SpoolSlot* Spool::PopFree() noexcept {
-  if (!warm_.empty()) {
-    SpoolSlot& slot = warm_.PopFront();
-    ENGINE_CHECK(kept_bytes_ >= slot.file_bytes_);
-    kept_bytes_ -= slot.file_bytes_;
-    return &slot;
-  }
-  return bare_.empty() ? nullptr : &bare_.PopFront();
+  if (reuse_ && !warm_.empty()) return &Left(warm_.PopFront());
+  if (bare_.empty() || (!reuse_ && bare_.front().generation_ > 0)) return nullptr;
+  return &Left(bare_.PopFront());
+}
+
+// `slot` is no longer one of the free ones.
+SpoolSlot& Spool::Left(SpoolSlot& slot) noexcept {
+  ENGINE_CHECK(kept_bytes_ >= slot.file_bytes_);
+  kept_bytes_ -= slot.file_bytes_;
+  if (slot.generation_ == 0) --fresh_;
+  return slot;
+}
+
+SpoolRefusal Spool::MayMake() const noexcept {
+  if (table_.in_use() >= limits_.slots_max) return SpoolRefusal::kSlotsMax;
+  if (retired_.size() >= limits_.retired_max) return SpoolRefusal::kRetiredMax;
+  return SpoolRefusal::kNone;
 }
 
 SpoolRefusal Spool::MakeSlot(SpoolSlot** made) noexcept {
-  if (table_.in_use() >= limits_.slots_max) return SpoolRefusal::kSlotsMax;
-  if (retired_.size() >= limits_.retired_max) return SpoolRefusal::kRetiredMax;
+  if (const SpoolRefusal why = MayMake(); why != SpoolRefusal::kNone) return why;
   SpoolSlot* slot = table_.Make();
   ENGINE_CHECK(slot != nullptr);
   IoResult result;
@@ -112,7 +138,7 @@ SpoolRefusal Spool::MakeSlot(SpoolSlot** made) noexcept {
   if (!result.ok()) {
     table_.Free(*slot);
     last_error_ = result.error;
-    return RefusalOf(result.error);
+    return SpoolRefusalOf(result.error);
   }
   slot->file_ = static_cast<int>(result.value);
   ++counters_.made;
@@ -121,6 +147,7 @@ SpoolRefusal Spool::MakeSlot(SpoolSlot** made) noexcept {
 }
 
 int Spool::TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept {
+  ENGINE_CHECK(!slot.op_in_flight_);
   const IoResult result =
       Uninterrupted([&]() noexcept { return disk_->Truncate(slot.file_, bytes); });
   if (result.ok()) slot.file_bytes_ = bytes;
@@ -128,15 +155,20 @@ int Spool::TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept {
   return result.error;
 }
 
-int Spool::Seal(SpoolSlot& slot) noexcept {
+int Spool::Seal(SpoolSlot& slot, SpoolWaiter* waiter) noexcept {
   ENGINE_CHECK(slot.state_ == SpoolSlot::State::kTaken);
   ENGINE_CHECK(slot.file_ >= 0);
-  ENGINE_CHECK(slot.ops_in_flight_ == 0);
+  ENGINE_CHECK(!slot.op_in_flight_);
   // No longer than file_bytes_, and length_ octets are written: of one length, it is exact already.
   // Only where the size was seen after the last reader, who may have lengthened it.
   const bool size_known = slot.size_seen_ + 1 == slot.generation_;
   const bool exact = size_known && slot.file_bytes_ == slot.length_;
-  if (reuse_) return exact ? 0 : TruncateFile(slot, slot.length_);
+  if (reuse_ && exact) return 0;
+  if (waiter != nullptr && async()) {
+    StartSeal(slot, *waiter);
+    return EINPROGRESS;
+  }
+  if (reuse_) return TruncateFile(slot, slot.length_);
   // Another host may look at size and content before ours has written them back; closing is what
   // makes them visible there. The descriptor is gone also when this fails.
   const IoResult result = disk_->CloseFile(slot.file_, true);
@@ -147,18 +179,12 @@ int Spool::Seal(SpoolSlot& slot) noexcept {
 
 void Spool::GiveBack(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
   ENGINE_CHECK(slot.state_ == SpoolSlot::State::kTaken);
-  if (slot.ops_in_flight_ != 0) {
+  if (slot.op_in_flight_) {
     slot.state_ = SpoolSlot::State::kDraining;
+    slot.op_.waiter = nullptr;
     return;
   }
   EndUse(slot, fate, now);
-}
-
-void Spool::OpEnded(SpoolSlot& slot, Time now) noexcept {
-  ENGINE_CHECK(slot.ops_in_flight_ > 0);
-  --slot.ops_in_flight_;
-  if (slot.state_ != SpoolSlot::State::kDraining || slot.ops_in_flight_ != 0) return;
-  EndUse(slot, SpoolFate::kDoubt, now);
 }
 
 void Spool::EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
@@ -168,6 +194,10 @@ void Spool::EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
     ++counters_.retired_doubt;
   } else if (closed_ || !reuse_) {
     ++counters_.removed_reuse_off;
+  } else if (async()) {
+    slot.state_ = SpoolSlot::State::kReturning;
+    Start(slot, SpoolStep::kLook, FileOpKind::kCleanSlot);
+    return;
   } else if (LooksClean(slot)) {
     Keep(slot, now);
     return;
@@ -179,12 +209,14 @@ bool Spool::LooksClean(SpoolSlot& slot) noexcept {
   const IoResult clean =
       Uninterrupted([&]() noexcept { return disk_->CleanSlot(slot.name(), slot.file_); });
   if (!clean.ok()) CountUnclean(clean.error);
-  // A reader with our rights may have cut or lengthened it.
-  if (clean.ok()) {
-    slot.file_bytes_ = static_cast<std::uint64_t>(clean.value);
-    slot.size_seen_ = slot.generation_;
-  }
+  if (clean.ok()) SizeSeen(slot, clean.value);
   return clean.ok();
+}
+
+// By a look: a reader with our rights may have cut or lengthened the file.
+void Spool::SizeSeen(SpoolSlot& slot, std::int64_t bytes) noexcept {
+  slot.file_bytes_ = static_cast<std::uint64_t>(bytes);
+  slot.size_seen_ = slot.generation_;
 }
 
 void Spool::CountUnclean(int error) noexcept {
@@ -215,7 +247,12 @@ void Spool::EndReuse(int error) noexcept {
 void Spool::Keep(SpoolSlot& slot, Time now) noexcept {
   const bool fits = slot.file_bytes_ <= limits_.kept_slot_bytes_max &&
                     kept_bytes_ + slot.file_bytes_ <= limits_.kept_bytes_max;
+  slot.since_ = now;
   if (!fits) {
+    if (async()) {
+      StartCut(slot, SpoolStep::kCutKept, 0);
+      return;
+    }
     if (TruncateFile(slot, 0) != 0) {
       ++counters_.retired_error;
       Remove(slot, now);
@@ -223,23 +260,30 @@ void Spool::Keep(SpoolSlot& slot, Time now) noexcept {
     }
     ++counters_.truncated;
   }
-  slot.state_ = SpoolSlot::State::kFree;
-  slot.since_ = now;
-  kept_bytes_ += slot.file_bytes_;
-  (slot.file_bytes_ == 0 ? bare_ : warm_).PushFront(slot);
+  JoinFree(slot);
 }
 
 // RemoveSlot closes the file in any case; what it could not remove is tried again by name.
 void Spool::Remove(SpoolSlot& slot, Time now) noexcept {
+  ENGINE_CHECK(!slot.op_in_flight_);
+  if (async()) {
+    slot.state_ = SpoolSlot::State::kRemoving;
+    Start(slot, SpoolStep::kRemove, FileOpKind::kRemoveSlot);
+    return;
+  }
   const IoResult result =
       Uninterrupted([&]() noexcept { return disk_->RemoveSlot(slot.name(), slot.file_); });
+  Removed(slot, result.error, now);
+}
+
+void Spool::Removed(SpoolSlot& slot, int error, Time now) noexcept {
   slot.file_ = -1;
-  if (result.ok() || result.error == ENOENT) {
+  if (error == 0 || error == ENOENT) {
     table_.Free(slot);
     return;
   }
   ++counters_.removals_failed;
-  last_error_ = result.error;
+  last_error_ = error;
   slot.state_ = SpoolSlot::State::kRetired;
   slot.since_ = now + kRemovalAgainAfter;
   retired_.PushBack(slot);

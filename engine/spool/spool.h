@@ -21,6 +21,13 @@
 // Reuse off (SpoolOptions::reuse, or the look answered ENOTSUP once): every message gets a new
 // directory and file; Seal() syncs and closes the file; GiveBack() removes it.
 //
+// Inline and asynchronous (SpoolOptions::work, whose async() is asked before each piece of work):
+// with async() every file call of the diagram above is a FileOp, and the slot is in the state
+// kMaking, kReturning or kRemoving while it is under way (spool_async.cc). A message whose slot is
+// made, written or sealed so hears of the end through its SpoolWaiter. A slot that is given back
+// with an operation of its message under way is kDraining until that has ended, and is retired
+// then, whatever its fate.
+//
 // Limits: SpoolLimits. Blocks that a free slot keeps are at most kept_bytes_max in all and
 // kept_slot_bytes_max in one. One thread (the owner's shard). No heap after construction.
 // It does not write (SpoolWriter), nor choose its directory (spool_dir.h).
@@ -45,13 +52,15 @@ struct SpoolLimits {
   std::uint64_t kept_bytes_max = 64 * kMiB;       // blocks of free slots, whole shard
   std::uint64_t kept_slot_bytes_max = 16 * kMiB;  // blocks of one free slot
   std::uint32_t idle_slots_kept = 64;
+  std::uint32_t spare_slots = 0;  // asynchronous: at hand or being made, for who cannot wait
   Time idle_remove_after = std::chrono::seconds(60);
   Time truncate_idle_after = std::chrono::seconds(10);
   std::uint32_t retired_max = 256;  // with so many removals failed, no new slot is made
 };
 
 struct SpoolOptions {
-  bool reuse = true;  // false: network file systems, readers on another host
+  bool reuse = true;          // false: network file systems, readers on another host
+  SpoolWork* work = nullptr;  // outlives the spool; nullptr: always inline
   // Called once, when the look shows that reuse cannot be had here (errno of the look).
   void (*reuse_ended)(void* context, int error) noexcept = nullptr;
   void* context = nullptr;
@@ -68,9 +77,11 @@ enum class SpoolRefusal : std::uint8_t {
   kNoSpace,        // the disk said ENOSPC or EDQUOT
   kNoDescriptors,  // the system said EMFILE or ENFILE
   kDiskError,      // anything else: Spool::last_error()
+  kStalled,        // asynchronous: no slot at hand, and nobody who could wait for one
 };
-inline constexpr std::size_t kSpoolRefusalCount = 9;
+inline constexpr std::size_t kSpoolRefusalCount = 10;
 std::string_view SpoolRefusalName(SpoolRefusal refusal) noexcept;  // "spool slots", for a log line
+SpoolRefusal SpoolRefusalOf(int error) noexcept;                   // of a slot that was not made
 
 // What has become of a slot's content in the hands of its reader.
 enum class SpoolFate : std::uint8_t {
@@ -109,29 +120,45 @@ class Spool {
 
   // A slot of length 0 for one message, or nullptr and why. The file may still hold octets of
   // earlier messages behind length(): Seal() cuts them before anybody is told the path.
-  SpoolSlot* Take(Time now, SpoolRefusal* why) noexcept;
+  // nullptr with kNone: one is being made, and `waiter` is told (asynchronous alone; without a
+  // waiter the answer is kStalled, and the slot joins the free ones).
+  SpoolSlot* Take(Time now, SpoolRefusal* why, SpoolWaiter* waiter = nullptr) noexcept;
+
+  // `waiter` no longer waits for a slot. The one that is being made for it joins the free ones.
+  void CancelWait(SpoolWaiter& waiter) noexcept;
 
   // The message is complete, each of its writes has succeeded: the file gets its exact length
   // (reuse off: is synced and closed). No disk call where nothing of an earlier message is behind
-  // it. Answers 0 or an errno; the path may be told to a reader only after 0.
-  int Seal(SpoolSlot& slot) noexcept;
+  // it. Answers 0 or an errno; the path may be told to a reader only after 0. EINPROGRESS: `waiter`
+  // is told (asynchronous alone; without a waiter it is done inline).
+  int Seal(SpoolSlot& slot, SpoolWaiter* waiter = nullptr) noexcept;
 
-  // Ends the message's use of `slot`, which the caller must not touch again.
+  // Writes the first `bytes` of `block`, which work()->TakeBlock() has given and which is the
+  // spool's from here on, at offset `at` of the slot's file; `waiter` is told. The slot's length
+  // counts them already.
+  void WriteLater(SpoolSlot& slot,
+                  Bytes block,
+                  std::size_t bytes,
+                  std::uint64_t at,
+                  SpoolWaiter& waiter) noexcept;
+
+  // Ends the message's use of `slot`, which the caller must not touch again; a waiter of it is not
+  // told any more.
   void GiveBack(SpoolSlot& slot, SpoolFate fate, Time now) noexcept;
-
-  // A FileOp counted with SpoolSlot::OpStarted() has completed; also after GiveBack().
-  void OpEnded(SpoolSlot& slot, Time now) noexcept;
 
   // About once a second: the idle sweep, and failed removals again. A bounded number of file calls.
   void Tick(Time now) noexcept;
 
   // Shutdown: removes every free and retired slot; slots still taken are removed as they are given
-  // back, whatever their fate. Answers the number of directories that are still there (in hand or
-  // not removable).
+  // back, whatever their fate. Answers the number of directories that are still there (in hand, not
+  // removable, or, asynchronous, about to be removed: until work()->idle()). Nobody may wait.
   std::uint32_t Close() noexcept;
 
   void SetFloor(DiskFloor floor) noexcept { budget_.SetFloor(floor); }
 
+  // File work is not to be done in this thread now.
+  bool async() const noexcept { return options_.work != nullptr && options_.work->async(); }
+  SpoolWork* work() noexcept { return options_.work; }
   DiskBudget& budget() noexcept { return budget_; }
   Disk& disk() noexcept { return *disk_; }
   const SpoolCounters& counters() const noexcept { return counters_; }
@@ -141,30 +168,62 @@ class Spool {
   std::uint32_t free_slots() const noexcept {
     return static_cast<std::uint32_t>(warm_.size() + bare_.size());
   }
+  std::uint32_t directories() const noexcept { return table_.in_use(); }  // in whatever state
+  std::uint32_t working() const noexcept { return working_; }  // slots with an operation under way
   std::uint32_t retired() const noexcept { return static_cast<std::uint32_t>(retired_.size()); }
   std::uint64_t kept_bytes() const noexcept { return kept_bytes_; }
 
  private:
+  struct WakeTimer : Timer {
+    Spool* spool = nullptr;
+  };
+
   static constexpr int kNameTriesMax = 8;         // names that exist already, per Take()
   static constexpr int kInterruptsMax = 100;      // EINTR in a row
   static constexpr int kRemovalsPerTick = 32;     // 100 microseconds each on a slow file system
   static constexpr int kTruncatesPerTick = 4096;  // 2 to 5 microseconds each
   static constexpr Time kRemovalAgainAfter = std::chrono::seconds(5);
+  // Asynchronous: of the sweep at once, so that it does not lie in the way of messages. The next
+  // follows as one ends.
+  static constexpr std::uint32_t kSweepsAtOnce = 8;
 
   SpoolRefusal MayTake(Time now) noexcept;
   SpoolSlot* PopFree() noexcept;
   SpoolSlot* PopOldestFree() noexcept;
+  SpoolSlot& Left(SpoolSlot& slot) noexcept;
+  SpoolSlot* Hand(SpoolSlot& slot) noexcept;
+  SpoolRefusal MayMake() const noexcept;
   SpoolRefusal MakeSlot(SpoolSlot** made) noexcept;
   int TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept;
   void EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept;
   bool LooksClean(SpoolSlot& slot) noexcept;
+  static void SizeSeen(SpoolSlot& slot, std::int64_t bytes) noexcept;
   void CountUnclean(int error) noexcept;
   void EndReuse(int error) noexcept;
   void Keep(SpoolSlot& slot, Time now) noexcept;
   void Remove(SpoolSlot& slot, Time now) noexcept;
+  void Removed(SpoolSlot& slot, int error, Time now) noexcept;
+  int SweepMax(int inline_max) const noexcept;
   void TruncateIdle(Time now) noexcept;
   int RemoveIdle(Time now) noexcept;
   void RetryRemovals(Time now, std::size_t tries) noexcept;
+
+  // spool_async.cc
+  void Start(SpoolSlot& slot, SpoolStep step, FileOpKind kind) noexcept;
+  SpoolRefusal StartMake() noexcept;
+  SpoolRefusal WaitForSlot(SpoolWaiter* waiter) noexcept;
+  SpoolRefusal MakeFor(std::size_t waiters) noexcept;
+  void StartSeal(SpoolSlot& slot, SpoolWaiter& waiter) noexcept;
+  void StartCut(SpoolSlot& slot, SpoolStep step, std::uint64_t bytes) noexcept;
+  static void OnOpEnded(SpoolOp& op) noexcept;
+  void OpEnded(SpoolSlot& slot) noexcept;
+  void Made(SpoolSlot& slot, Time now) noexcept;
+  void Wrote(SpoolSlot& slot, Time now) noexcept;
+  void Looked(SpoolSlot& slot, Time now) noexcept;
+  void Cut(SpoolSlot& slot, Time now) noexcept;
+  void EndWait(SpoolSlot& slot, int error, Time now) noexcept;
+  void JoinFree(SpoolSlot& slot) noexcept;
+  void ServeWaiters() noexcept;
 
   Disk* disk_;
   SpoolLimits limits_;
@@ -174,9 +233,14 @@ class Spool {
   IntrusiveList<SpoolSlot, SpoolSlotTag> warm_;     // free, file not empty; front: given back last
   IntrusiveList<SpoolSlot, SpoolSlotTag> bare_;     // free, file empty; front: last come
   IntrusiveList<SpoolSlot, SpoolSlotTag> retired_;  // front: to be tried again first
+  IntrusiveList<SpoolWaiter, SpoolWaiterTag> waiters_;  // for a slot; front: waits longest
+  WakeTimer wake_;  // waiters and a free slot: served outside any callback
   SpoolCounters counters_;
   std::uint64_t kept_bytes_ = 0;
   std::uint32_t taken_ = 0;
+  std::uint32_t working_ = 0;
+  std::uint32_t making_ = 0;  // of working_
+  std::uint32_t fresh_ = 0;   // free slots that nobody has used yet
   int last_error_ = 0;
   bool reuse_;
   bool closed_ = false;

@@ -10,6 +10,9 @@
 // could not be removed never meets a new slot of the same name. No outside string is part of one.
 // Limits: SlotTable holds `slots_max` records; texts are as long as the root asks for. Both are
 // mapped once and touched as slots are first used. One thread (the owner's shard).
+//
+// A slot carries the one asynchronous operation that it may have under way (spool_async.cc). While
+// op_in_flight(), nothing else is done to its directory or file.
 #ifndef MILLRACE_ENGINE_SPOOL_SPOOL_SLOT_H_
 #define MILLRACE_ENGINE_SPOOL_SPOOL_SLOT_H_
 
@@ -20,14 +23,65 @@
 #include "engine/base/intrusive_list.h"
 #include "engine/base/slab.h"
 #include "engine/base/units.h"
+#include "engine/spool/spool_work.h"
 
 namespace engine {
 
 struct SpoolSlotTag;
+struct SpoolWaiterTag;
+class Spool;
+class SpoolSlot;
+enum class SpoolRefusal : std::uint8_t;
+
+// Who waits for asynchronous file work: for a slot (Spool::Take), or for a write or a seal of the
+// slot in its hands. Each wait is told exactly once and never inside the call that began it, unless
+// it ends before by Spool::CancelWait() or Spool::GiveBack(). A waiter waits for one thing at once.
+class SpoolWaiter : public ListLink<SpoolWaiterTag> {
+ public:
+  // `slot`: taken, as by Spool::Take(); nullptr: refused, and why.
+  virtual void OnSlot(SpoolSlot* slot, SpoolRefusal why) noexcept = 0;
+  // 0, or the errno of the write or seal.
+  virtual void OnFileWork(int error) noexcept = 0;
+
+ protected:
+  ~SpoolWaiter() = default;
+};
+
+// What a slot's operation is for.
+enum class SpoolStep : std::uint8_t {
+  kMake,
+  kWrite,
+  kSealCut,    // to the exact length
+  kSealClose,  // reuse off
+  kLook,
+  kCutKept,  // looked at and good, but too large to be kept
+  kCutIdle,
+  kRemove,
+};
+
+struct SlotOp : SpoolOp {
+  Spool* spool = nullptr;
+  SpoolSlot* owner = nullptr;
+  SpoolWaiter* waiter = nullptr;
+  Bytes block;    // kWrite: of SpoolWork's
+  iovec piece{};  // kWrite: what of the block is not written yet
+  SpoolStep step = SpoolStep::kMake;
+  int names_tried = 0;  // kMake
+};
 
 class SpoolSlot : public ListLink<SpoolSlotTag> {
  public:
-  enum class State : std::uint8_t { kFree, kTaken, kDraining, kRetired };
+  // kMaking, kReturning (look, truncate) and kRemoving: an operation of the spool's own is under
+  // way. kDraining: given back by its message while one of the message's is.
+  enum class State : std::uint8_t {
+    kFree,
+    kTaken,
+    kDraining,
+    kRetired,
+    kMaking,
+    kReturning,
+    kRemoving
+  };
 
   SpoolSlot() noexcept = default;
 
@@ -44,14 +98,13 @@ class SpoolSlot : public ListLink<SpoolSlotTag> {
   std::uint32_t generation() const noexcept { return generation_; }  // one more at each Take()
   State state() const noexcept { return state_; }
 
+  bool op_in_flight() const noexcept { return op_in_flight_; }
+
   // `bytes` more have been written at length() by another way than SpoolWriter (splice, a FileOp).
   void Advance(std::uint64_t bytes) noexcept {
     length_ += bytes;
     if (length_ > file_bytes_) file_bytes_ = length_;
   }
-
-  // Around each FileOp on file(): a slot given back with one in flight is retired after the last.
-  void OpStarted() noexcept { ++ops_in_flight_; }
 
  private:
   friend class Spool;
@@ -70,7 +123,8 @@ class SpoolSlot : public ListLink<SpoolSlotTag> {
   std::uint16_t root_bytes_ = 0;
   std::uint8_t name_bytes_ = 0;
   State state_ = State::kTaken;
-  std::uint16_t ops_in_flight_ = 0;
+  bool op_in_flight_ = false;
+  SlotOp op_;
 };
 
 class SlotTable {

@@ -12,43 +12,56 @@
 namespace engine {
 
 void Spool::Tick(Time now) noexcept {
+  if (async()) MakeFor(waiters_.size());
   TruncateIdle(now);
   const int removed = RemoveIdle(now);
-  RetryRemovals(now, static_cast<std::size_t>(kRemovalsPerTick - removed));
+  RetryRemovals(now,
+                static_cast<std::size_t>(SweepMax(kRemovalsPerTick) - (async() ? 0 : removed)));
+}
+
+// How many file calls the sweep may make now, or operations it may start.
+int Spool::SweepMax(int inline_max) const noexcept {
+  if (!async()) return inline_max;
+  return working_ < kSweepsAtOnce ? static_cast<int>(kSweepsAtOnce - working_) : 0;
 }
 
 void Spool::TruncateIdle(Time now) noexcept {
-  for (int i = 0; i < kTruncatesPerTick && !warm_.empty(); ++i) {
+  for (int i = SweepMax(kTruncatesPerTick); i > 0 && !warm_.empty(); --i) {
     SpoolSlot& slot = warm_.back();
     if (now - slot.since_ < limits_.truncate_idle_after) return;
     warm_.Erase(slot);
-    kept_bytes_ -= slot.file_bytes_;
+    Left(slot);
+    if (async()) {
+      StartCut(slot, SpoolStep::kCutIdle, 0);
+      continue;
+    }
     if (TruncateFile(slot, 0) != 0) {
       ++counters_.retired_error;
       Remove(slot, now);
       continue;
     }
     ++counters_.truncated_idle;
-    bare_.PushFront(slot);
+    JoinFree(slot);
   }
 }
 
 SpoolSlot* Spool::PopOldestFree() noexcept {
-  if (!bare_.empty()) return &bare_.PopBack();
-  if (warm_.empty()) return nullptr;
-  SpoolSlot& slot = warm_.PopBack();
-  kept_bytes_ -= slot.file_bytes_;
-  return &slot;
+  // With reuse off, what was used goes first.
+  if (!bare_.empty() && (reuse_ || warm_.empty())) return &Left(bare_.PopBack());
+  return warm_.empty() ? nullptr : &Left(warm_.PopBack());
 }
 
 // Answers the number of removals tried.
 int Spool::RemoveIdle(Time now) noexcept {
+  const int most = SweepMax(kRemovalsPerTick);
   int tried = 0;
-  while (tried < kRemovalsPerTick && free_slots() > 0) {
+  while (tried < most && free_slots() > 0) {
     // With reuse ended, no free slot is of use any more.
     if (reuse_) {
       if (free_slots() <= limits_.idle_slots_kept || bare_.empty()) break;
       if (now - bare_.back().since_ < limits_.idle_remove_after) break;
+    } else if (async() && free_slots() <= fresh_) {
+      break;  // made for somebody who no longer waits, or to spare
     }
     Remove(*PopOldestFree(), now);
     ++counters_.removed_idle;
@@ -68,6 +81,7 @@ void Spool::RetryRemovals(Time now, std::size_t tries) noexcept {
 
 std::uint32_t Spool::Close() noexcept {
   closed_ = true;
+  ENGINE_CHECK(waiters_.empty());
   while (SpoolSlot* slot = PopOldestFree())
     Remove(*slot, Time::min());
   // Remove() files them for kRemovalAgainAfter past the beginning of time: due at once.

@@ -11,7 +11,9 @@ namespace engine {
 
 void SpoolWriter::Open(SpoolSlot& slot, std::uint64_t bytes_max) noexcept {
   ENGINE_CHECK(pending_bytes_ == 0);
+  ENGINE_CHECK(spilled_.empty());
   ENGINE_CHECK(slot.state() == SpoolSlot::State::kTaken);
+  ENGINE_CHECK(!slot.op_in_flight());
   slot_ = &slot;
   generation_ = slot.generation();
   bytes_max_ = bytes_max;
@@ -34,7 +36,7 @@ int SpoolWriter::AddCopy(std::string_view text) noexcept {
   if (MayAdd(text.size()) != 0) return error_;
   while (!text.empty()) {
     if (text_used_ == kTextBytes || pieces_count_ == kPiecesMax) {
-      if (Flush() != 0) return error_;
+      if (MakeRoom() != 0) return error_;
     }
     const std::size_t part = std::min(text.size(), kTextBytes - text_used_);
     char* const at = text_.data() + text_used_;
@@ -55,14 +57,65 @@ int SpoolWriter::AddCopy(std::string_view text) noexcept {
 int SpoolWriter::AddRef(ConstBytes bytes) noexcept {
   if (MayAdd(bytes.size()) != 0) return error_;
   if (bytes.empty()) return 0;
-  if (pieces_count_ == kPiecesMax && Flush() != 0) return error_;
+  if (pieces_count_ == kPiecesMax && MakeRoom() != 0) return error_;
   // pwritev only reads; iovec has no const.
   pieces_[pieces_count_++] = {const_cast<std::byte*>(bytes.data()), bytes.size()};
   pending_bytes_ += bytes.size();
   return 0;
 }
 
+int SpoolWriter::MakeRoom() noexcept {
+  return !spilled_.empty() || spool_->async() ? Spill() : Flush();
+}
+
+int SpoolWriter::FlushOrSubmit(SpoolWaiter& waiter) noexcept {
+  return !spilled_.empty() || spool_->async() ? SubmitSpilled(waiter) : Flush();
+}
+
+// What is pending goes behind what the turn has spilled before.
+int SpoolWriter::Spill() noexcept {
+  if (error_ != 0 || pending_bytes_ == 0) return error_;
+  ENGINE_CHECK(slot_->generation() == generation_);
+  SpoolWork& work = *spool_->work();
+  const std::size_t needed = spilled_bytes_ + pending_bytes_;
+  if (spilled_.empty()) spilled_at_ = slot_->length();
+  if (needed > spilled_.size()) {
+    const Bytes block = work.TakeBlock(needed);
+    if (block.empty()) {
+      Clear();
+      error_ = ENOBUFS;
+      return error_;
+    }
+    if (spilled_bytes_ > 0) std::memcpy(block.data(), spilled_.data(), spilled_bytes_);
+    work.GiveBlock(spilled_);
+    spilled_ = block;
+  }
+  spilled_bytes_ += Drain(spilled_.subspan(spilled_bytes_));
+  return error_;
+}
+
+int SpoolWriter::SubmitSpilled(SpoolWaiter& waiter) noexcept {
+  if (Spill() == 0 && spilled_bytes_ > 0) {
+    const Bytes block = spilled_;
+    const std::size_t bytes = spilled_bytes_;
+    spilled_ = {};
+    spilled_bytes_ = 0;
+    spool_->WriteLater(*slot_, block, bytes, spilled_at_, waiter);
+    return EINPROGRESS;
+  }
+  DropSpilled();
+  return error_;
+}
+
+void SpoolWriter::DropSpilled() noexcept {
+  if (spilled_.empty()) return;
+  spool_->work()->GiveBlock(spilled_);
+  spilled_ = {};
+  spilled_bytes_ = 0;
+}
+
 int SpoolWriter::Flush() noexcept {
+  ENGINE_CHECK(spilled_.empty());
   if (error_ != 0 || pending_bytes_ == 0) return error_;
   ENGINE_CHECK(slot_->generation() == generation_);
   ENGINE_CHECK(slot_->file() >= 0);
@@ -115,6 +168,7 @@ std::size_t SpoolWriter::Drain(Bytes to) noexcept {
 
 void SpoolWriter::Abandon() noexcept {
   Clear();
+  DropSpilled();
   slot_ = nullptr;
 }
 

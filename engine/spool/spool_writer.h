@@ -4,11 +4,18 @@
 //   AddRef(piece of the body)  --> referenced, must stay until Flush()               /   one
 //   pwritev
 //
-// One per shard: Open() a slot, add, Flush() before the turn ends, then Open() the next. Adding
-// flushes by itself when kPiecesMax pieces or the scratch are full. The first error sticks until
-// the next Open(): later calls answer it and write nothing, so a caller may look once per turn.
+// One per shard: Open() a slot, add, Flush() or FlushOrSubmit() before the turn ends, then Open()
+// the next. Adding flushes by itself when kPiecesMax pieces or the scratch are full. The first
+// error sticks until the next Open(): later calls answer it and write nothing, so a caller may look
+// once per turn.
+//
+// Asynchronous (Spool::async(), asked at each flush): instead of a write, what is pending is copied
+// to a block of SpoolWork, behind what the turn has copied there before; FlushOrSubmit() gives the
+// block away as one write. Once a turn has a block, the rest of the turn goes there too.
+//
 // Errors: EFBIG (above the limit given to Open), ENOSPC (the disk, or below the budget's floor),
-// EIO (also a write that made no progress), whatever else the disk said.
+// EIO (also a write that made no progress), ENOBUFS (no block to be had), whatever else the disk
+// said.
 #ifndef MILLRACE_ENGINE_SPOOL_SPOOL_WRITER_H_
 #define MILLRACE_ENGINE_SPOOL_SPOOL_WRITER_H_
 
@@ -43,7 +50,11 @@ class SpoolWriter {
   // Writes what is pending; answers 0 or the errno that sticks.
   [[nodiscard]] int Flush() noexcept;
 
-  // Instead of Flush(), for an asynchronous write: copies what is pending to `to` (at least
+  // Ends the turn: Flush(), or EINPROGRESS: an asynchronous write is under way, `waiter` is told
+  // its end, and the slot may not be opened before that.
+  [[nodiscard]] int FlushOrSubmit(SpoolWaiter& waiter) noexcept;
+
+  // For an asynchronous write: copies what is pending to `to` (at least
   // pending_bytes() long), counts it as written, and answers the number of octets. Their place in
   // the file is the slot's length() before the call.
   std::size_t Drain(Bytes to) noexcept;
@@ -58,6 +69,10 @@ class SpoolWriter {
   int MayAdd(std::size_t bytes) noexcept;
   void Clear() noexcept;
   int WriteAll() noexcept;
+  int MakeRoom() noexcept;
+  int Spill() noexcept;
+  int SubmitSpilled(SpoolWaiter& waiter) noexcept;
+  void DropSpilled() noexcept;
 
   Spool* spool_;
   SpoolSlot* slot_ = nullptr;
@@ -67,6 +82,9 @@ class SpoolWriter {
   std::size_t pending_bytes_ = 0;
   std::size_t pieces_count_ = 0;
   std::size_t text_used_ = 0;
+  Bytes spilled_;  // a block of SpoolWork, or empty
+  std::size_t spilled_bytes_ = 0;
+  std::uint64_t spilled_at_ = 0;  // offset in the file
   std::array<iovec, kPiecesMax> pieces_{};
   std::array<char, kTextBytes> text_{};
 };

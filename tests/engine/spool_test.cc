@@ -313,21 +313,6 @@ TEST_F(SpoolTest, RefusesAboveItsSlots) {
   spool().GiveBack(*two, SpoolFate::kDoubt, now_);
 }
 
-TEST_F(SpoolTest, RetiresAfterTheLastFileOperation) {
-  Open();
-  SpoolSlot* slot = Take();
-  slot->OpStarted();
-  slot->OpStarted();
-  spool().GiveBack(*slot, SpoolFate::kUnread, now_);
-  EXPECT_EQ(slot->state(), SpoolSlot::State::kDraining);
-  EXPECT_EQ(spool().taken(), 1U);
-  spool().OpEnded(*slot, now_);
-  EXPECT_EQ(Slots().size(), 1U);
-  spool().OpEnded(*slot, now_);
-  EXPECT_TRUE(Slots().empty());
-  EXPECT_EQ(spool().taken(), 0U);
-}
-
 TEST_F(SpoolTest, CloseLeavesNothingBehind) {
   Open();
   SpoolSlot& one = Message("one");

@@ -36,6 +36,11 @@ int SimDisk::Begin(DiskCall call) noexcept {
     blocked_ = world_->random().Between(Time{}, world_->faults().stall_max);
   if (loop_ != nullptr) {
     const Time begins = loop_->LocalNow();
+    ++calls_in_shard_;
+    if (stalls_.FrozenForEver(begins)) {
+      world_->Broken("a call in the shard of a frozen disk");
+      Thaw();
+    }
     blocked_ += HeldUp(begins);
     loop_->Spend(blocked_);
     if (SimStallMonitor* monitor = world_->stall_monitor()) monitor->OnFileCall(begins, blocked_);
@@ -49,6 +54,15 @@ int SimDisk::Begin(DiskCall call) noexcept {
   }
   world_->Note("disk", i, static_cast<std::uint64_t>(error));
   return error;
+}
+
+void SimDisk::Freeze() {
+  stalls_.Add(world_->now(), engine::kNever, engine::kNever);
+}
+
+void SimDisk::Thaw() {
+  stalls_.EndAll(world_->now());
+  if (loop_ != nullptr) loop_->Thawed();
 }
 
 int SimDisk::ByChance(DiskCall call) noexcept {

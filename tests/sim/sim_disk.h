@@ -104,9 +104,14 @@ class SimDisk final : public engine::Disk {
 
   // From `from` until `until` each call takes `each` more; kNever: it waits for `until` (frozen).
   void Stall(Time from, Time until, Time each = engine::kNever) { stalls_.Add(from, until, each); }
+  // Frozen from now on, until Thaw(): FileOps wait; a call in the shard is an error of the test.
+  void Freeze();
+  void Thaw();
+  std::uint64_t calls_in_shard() const { return calls_in_shard_; }
   // How long a call that begins at `at` would be held up.
   Time HeldUp(Time at) const noexcept { return stalls_.HeldUp(at); }
   bool FrozenAt(Time at) const noexcept { return stalls_.FrozenAt(at); }
+  bool FrozenForEver(Time at) const noexcept { return stalls_.FrozenForEver(at); }
 
   // The work of a FileOp: takes none of the shard's time, and is never held up (SimLoop did that).
   IoResult PerformAside(engine::FileOp& op) noexcept;
@@ -146,6 +151,7 @@ class SimDisk final : public engine::Disk {
   std::array<Planned, kDiskCallCount> planned_{};
   std::array<std::uint64_t, kDiskCallCount> calls_{};
   SimStallPlan stalls_;
+  std::uint64_t calls_in_shard_ = 0;
   std::size_t write_max_ = SIZE_MAX;
   Time blocked_{};
 };

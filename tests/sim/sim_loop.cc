@@ -203,13 +203,15 @@ void SimLoop::Submit(engine::FileOp& op) noexcept {
   Time delay = world_->random().Between(faults.delay_min, faults.delay_max);
   if (world_->random().Chance(faults.disk_stall))
     delay = world_->random().Between(Time{}, faults.stall_max);
-  PerformAt(op, world_->now() + delay + disk_.HeldUp(world_->now()));
+  const Time now = world_->now();
+  PerformAt(op, now + delay + (disk_.FrozenAt(now) ? Time{} : disk_.HeldUp(now)));
 }
 
 // What would be done while the disk is frozen is done at the thaw.
 void SimLoop::PerformAt(engine::FileOp& op, Time at) noexcept {
   world_->At(at, [this, &op] {
     const Time now = world_->now();
+    if (disk_.FrozenForEver(now)) return frozen_.push_back(&op);
     if (disk_.FrozenAt(now)) return PerformAt(op, now + disk_.HeldUp(now));
     op.result = disk_.PerformAside(op);
     finished_.push_back(&op);
@@ -217,6 +219,13 @@ void SimLoop::PerformAt(engine::FileOp& op, Time at) noexcept {
       monitor->OnOperation(now - file_ops_moved_at_);
     file_ops_moved_at_ = now;
   });
+}
+
+void SimLoop::Thawed() {
+  std::vector<engine::FileOp*> ops;
+  ops.swap(frozen_);
+  for (engine::FileOp* op : ops)
+    PerformAt(*op, world_->now());
 }
 
 void SimLoop::Ready(engine::SocketId id) noexcept {

@@ -79,6 +79,7 @@ class SimLoop final : public engine::Loop {
   void ConnectDone(engine::SocketId id, int error) noexcept;
   void AcceptReady(int listener) noexcept;
   std::size_t open_sockets() const noexcept { return open_sockets_; }
+  void Thawed();  // what its disk held has an end again
 
  private:
   class Direct;  // NOLINT(cppcoreguidelines-virtual-class-destructor)
@@ -142,6 +143,7 @@ class SimLoop final : public engine::Loop {
   std::vector<Listening> listening_;
   std::deque<engine::FileOp*> finished_;
   std::vector<const engine::FileOp*> file_ops_;  // submitted, and `done` not told
+  std::vector<engine::FileOp*> frozen_;          // held until Thawed()
   Time file_ops_moved_at_{};                     // as engine/io/file_ops.h counts
   std::vector<std::byte> scratch_;
   std::size_t open_sockets_ = 0;

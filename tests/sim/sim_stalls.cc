@@ -32,6 +32,15 @@ bool SimStallPlan::FrozenAt(Time at) const noexcept {
   });
 }
 
+bool SimStallPlan::FrozenForEver(Time at) const noexcept {
+  return FrozenAt(at) && HeldUp(at) >= engine::kNever - at;
+}
+
+void SimStallPlan::EndAll(Time now) noexcept {
+  for (Window& window : windows_)
+    window.until = std::min(window.until, now);
+}
+
 void SimStallMonitor::OnFileCall(Time begins, Time lasts) {
   if (lasts <= kStallAfter) return;
   if (world_->random().Chance(kAtOnce)) {

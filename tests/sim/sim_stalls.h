@@ -30,6 +30,9 @@ class SimStallPlan {
   // How long a call that begins at `at` is held up.
   Time HeldUp(Time at) const noexcept;
   bool FrozenAt(Time at) const noexcept;
+  // No end of it is planned.
+  bool FrozenForEver(Time at) const noexcept;
+  void EndAll(Time now) noexcept;
 
  private:
   struct Window {
