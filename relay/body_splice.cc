@@ -47,11 +47,14 @@ bool MayFollow(std::byte command) noexcept {
 void RelaySession::ConsiderSplice() noexcept {
   if (pipe_ != nullptr) {
     if (!unsent_.empty()) LeaveSplice();
+    if (writing_) EndWriting();
     return;
   }
   if (message_ == nullptr || message_->splice_asked || message_->sticky || !unsent_.empty()) return;
   if (message_->state != MessageState::kContent || !message_->header_ended) return;
   if (message_->wire_bytes - message_->header_bytes < shard_.splice_from()) return;
+  // A stalled disk: what moves into a file blocks.
+  if (shard_.spool().async() || waits_for_disk()) return;
   if (filter_.head_bytes_ahead() == 0 && filter_.macro_bytes_ahead() == 0 &&
       filter_.body_bytes_ahead() == 0) {
     return;
@@ -65,7 +68,8 @@ engine::Drained RelaySession::OnDirect(engine::SocketId id, engine::DirectSocket
   ENGINE_CHECK(pipe_ != nullptr && message_ != nullptr);
   SpliceStep step = SpliceStep::kMore;
   // The message may have ended in what came between the request for this mode and its grant.
-  if (message_->state != MessageState::kContent || shard_.splice_from() == ShardApp::kNeverSplice) {
+  if (message_->state != MessageState::kContent || shard_.splice_from() == ShardApp::kNeverSplice ||
+      shard_.spool().async()) {
     LeaveSplice();
     step = SpliceStep::kLeft;
   }
@@ -124,15 +128,39 @@ RelaySession::SpliceStep RelaySession::ReadBetween(engine::DirectSocket& socket,
   return pipe_ == nullptr ? SpliceStep::kLeft : SpliceStep::kMore;
 }
 
-// False: the message has failed, here or before, and the pipe is gone with it: what is still to
-// come is received and dropped.
+// False: the message has failed, here or before, or the disk stalls, and the pipe is gone: what is
+// still to come is received, and dropped or written.
 bool RelaySession::DrainPipe() noexcept {
   ENGINE_CHECK(!writing_ || shard_.writer().pending_bytes() == 0);
+  if (shard_.spool().async()) {
+    CopyPipe();
+    return false;
+  }
   if (!message_->sticky && pipe_->bytes() > 0) {
     Check(engine::DrainPipe(shard_.spool(), *message_->slot, *pipe_, Message::kFileBytesMax));
   }
   if (message_->sticky) DropPipe();
   return pipe_ != nullptr;
+}
+
+// The disk stalls: what is in the pipe goes the way of all writes, at the end of this turn.
+void RelaySession::CopyPipe() noexcept {
+  engine::Scratch<std::byte, 4096> piece;
+  while (!message_->sticky && pipe_->bytes() > 0) {
+    if (!writing_) {
+      shard_.writer().Open(*message_->slot, Message::kFileBytesMax);
+      writing_ = true;
+    }
+    const engine::IoResult got = pipe_->Read({piece.data(), piece.size()});
+    const int error = got.ok() && got.value == 0 ? EIO : got.error;
+    if (error != 0) {
+      Check(error);
+    } else {
+      const auto bytes = static_cast<std::size_t>(got.value);
+      Check(shard_.writer().AddCopy({reinterpret_cast<const char*>(piece.data()), bytes}));
+    }
+  }
+  DropPipe();
 }
 
 void RelaySession::LeaveSplice() noexcept {
@@ -144,8 +172,7 @@ void RelaySession::LeaveSplice() noexcept {
 void RelaySession::DropPipe() noexcept {
   if (pipe_ == nullptr) return;
   shard_.GivePipe(*std::exchange(pipe_, nullptr));
-  shard_.loop().SetReadMode(id_,
-                            unsent_.empty() ? engine::ReadMode::kSmall : engine::ReadMode::kPaused);
+  SetReading();
 }
 
 }  // namespace relay

@@ -13,6 +13,8 @@
 #include <optional>
 #include <string>
 
+#include "engine/io/stall_governor.h"
+
 namespace relay {
 
 using Seconds = std::chrono::seconds;
@@ -95,11 +97,13 @@ struct Config {
   std::uint32_t shards = 0;  // --shards: threads, 0: one per core we may run on
   IoChoice io = IoChoice::kAuto;
   std::string working_directory;  // -w
-  std::string pid_file;           // -p
-  std::string user;               // --user=USER[:GROUP]; empty: stay who we are (never root)
-  std::string group;              // the part after the colon; empty: the user's own group
-  bool foreground = false;        // -f
-  int debug_level = 0;            // -d 0..9
+  // --spool-writes: file work in the shards, or by operations beside them
+  engine::FileWork spool_writes = engine::FileWork::kAuto;
+  std::string pid_file;     // -p
+  std::string user;         // --user=USER[:GROUP]; empty: stay who we are (never root)
+  std::string group;        // the part after the colon; empty: the user's own group
+  bool foreground = false;  // -f
+  int debug_level = 0;      // -d 0..9
   LogAddresses log_addresses = LogAddresses::kFull;  // --log-addresses
 };
 

@@ -146,6 +146,9 @@ constexpr std::array<Choice<IoChoice>, 4> kIo{{{"auto", IoChoice::kAuto},
                                                {"uring", IoChoice::kUring},
                                                {"uring-recv", IoChoice::kUringRecv},
                                                {"epoll", IoChoice::kEpoll}}};
+constexpr std::array<Choice<engine::FileWork>, 3> kFileWork{{{"inline", engine::FileWork::kInline},
+                                                             {"async", engine::FileWork::kAsync},
+                                                             {"auto", engine::FileWork::kAuto}}};
 constexpr std::array<Choice<LogAddresses>, 3> kAddresses{{{"full", LogAddresses::kFull},
                                                           {"domain", LogAddresses::kDomain},
                                                           {"none", LogAddresses::kNone}}};
@@ -223,6 +226,8 @@ const std::array kOptions = {
              return ReadNumber(o, v, {"number of shards", 0, kShardsMax}, &l.config.shards); }},
     Option{0, "io", "auto|uring|uring-recv|epoll", "How to wait for input",
            [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of input", kIo, &l.config.io); }},
+    Option{0, "spool-writes", "inline|async|auto", "File work of the spool: in the shards, beside\nthem, or beside them while the disk stalls",
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of file work", kFileWork, &l.config.spool_writes); }},
     Option{0, "log-addresses", "full|domain|none", "How much of mail addresses the log shows",
            [](const Option& o, Text v, Line& l) {
              return ReadChoice(o, v, "form of addresses", kAddresses, &l.config.log_addresses); }},

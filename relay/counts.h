@@ -46,6 +46,10 @@ enum class Count : std::uint8_t {
   kOrphansReplied,
   kOrphansExpired,
   kOrphansEnded,
+  kWritesAsync,      // while the spool's disk stalls
+  kSessionsPaused,   // ... times that reading, or the reply to DATA, waited for it
+  kSlotWaits,        // ... of those: replies to DATA
+  kMessagesStalled,  // ... messages given up for it
   kEnd,
 };
 
@@ -58,7 +62,8 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Count::kE
     "refused_at_data",     "bodies_spliced",     "bytes_spliced",    "splices_refused",
     "scans_begun",         "scans_ended",        "scanner_busy",     "scanner_errors",
     "broken_replies",      "unknown_attributes", "edits_dropped",    "orphans_begun",
-    "orphans_replied",     "orphans_expired",    "orphans_ended"};
+    "orphans_replied",     "orphans_expired",    "orphans_ended",    "writes_async",
+    "sessions_paused",     "slot_waits",         "messages_stalled"};
 
 using ShardCounters = engine::Counters<Count>;
 

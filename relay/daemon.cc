@@ -35,6 +35,21 @@ engine::IoChoice EngineChoice(IoChoice choice) noexcept {
   return engine::IoChoice::kAuto;
 }
 
+// In the monitor's thread.
+void TellStall(void* log, engine::StallChange change, const engine::StallCounts& counts) noexcept {
+  const bool stalls = change == engine::StallChange::kOnset;
+  if (!stalls && change != engine::StallChange::kCleared) return;
+  engine::LogLine line(stalls ? "spool disk stalls" : "spool disk is good again");
+  line.Field("longest_call_ms",
+             std::chrono::duration_cast<std::chrono::milliseconds>(counts.longest_call).count())
+      .Field("onsets", counts.onsets)
+      .Field("next",
+             stalls ? "file work leaves the shards; a message that waits longer than 5 s gets 451"
+                    : "file work is done in the shards");
+  static_cast<engine::Log*>(log)->Write(stalls ? engine::Level::kWarning : engine::Level::kNotice,
+                                        line);
+}
+
 timespec ToTimespec(Time length) noexcept {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(length);
   return {.tv_sec = seconds.count(), .tv_nsec = (length - seconds).count()};
@@ -59,6 +74,7 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
                                                         shard.loop(),
                                                         daemon_.scanner_slots_,
                                                         daemon_.shared_,
+                                                        daemon_.governor_,
                                                         *this,
                                                         daemon_.log_,
                                                         &WallSeconds,
@@ -105,6 +121,7 @@ Daemon::Daemon(const Settings& settings,
       limits_(limits),
       log_(log),
       scanner_slots_(SlotLimit(limits.scanner_connections_max)),
+      governor_(settings.config.spool_writes),
       roots_(std::move(shard_roots)) {
   ENGINE_CHECK(roots_.size() == limits.shards);
 }
@@ -116,6 +133,7 @@ absl::Status Daemon::Start(int listener) {
   for (std::uint32_t i = 0; i < limits_.shards; ++i) {
     hosts_.push_back(std::make_unique<Host>(*this, i));
   }
+  if (absl::Status status = StartMonitor(); !status.ok()) return status;
   engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
   absl::Status status = StartShards(choice.picked);
   if (!status.ok() && settings_.config.io == IoChoice::kAuto &&
@@ -132,7 +150,22 @@ absl::Status Daemon::Start(int listener) {
                  .Field("shards", limits_.shards)
                  .Field("sessions_max", limits_.sessions_max)
                  .Field("messages_max", limits_.messages_max)
-                 .Field("spool_reuse", settings_.spool_reuse));
+                 .Field("spool_reuse", settings_.spool_reuse)
+                 .Field("spool_writes", engine::FileWorkName(governor_.work())));
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartMonitor() {
+  if (governor_.work() != engine::FileWork::kAuto) return absl::OkStatus();
+  // Beside the shards' own directories: what a killed process leaves goes with its instance.
+  const std::string& root = roots_.front();
+  auto monitor = engine::StallMonitor::Start({.governor = &governor_,
+                                              .shards = limits_.shards,
+                                              .probe_directory = root.substr(0, root.rfind('/')),
+                                              .changed = &TellStall,
+                                              .context = &log_});
+  if (!monitor.ok()) return monitor.status();
+  monitor_ = *std::move(monitor);
   return absl::OkStatus();
 }
 
@@ -146,8 +179,9 @@ absl::Status Daemon::StartShards(engine::IoChoice io) {
                                 .directory_mode = settings_.sharing.directory_mode,
                                 .file_mode = settings_.sharing.file_mode},
                        .sockets_max = limits_.sessions_max + limits_.messages_max +
-                                      kOtherSocketsPerShard +
-                                      relay::ShardApp::kRefusingSessionsMax});
+                                      kOtherSocketsPerShard + relay::ShardApp::kRefusingSessionsMax,
+                       .stalls = &governor_,
+                       .stall_monitor = monitor_.get()});
   }
   group_ = std::make_unique<engine::ShardGroup>(apps, options);
   return group_->Start();
@@ -191,6 +225,7 @@ bool Daemon::Stop() noexcept {
     ::sigtimedwait(&told, nullptr, &rest);
   }
   group_->Stop();
+  if (monitor_ != nullptr) monitor_->Stop();
   LogCounters("stopped");
   return true;
 }

@@ -19,6 +19,8 @@
 #include "absl/status/status.h"
 #include "engine/base/log.h"
 #include "engine/io/shard.h"
+#include "engine/io/stall_governor.h"
+#include "engine/io/stall_monitor.h"
 #include "engine/quota/slot_pool.h"
 #include "relay/limits.h"
 #include "relay/settings.h"
@@ -47,12 +49,17 @@ class Daemon {
   void Run() noexcept;
   // True: everything ended in time and the spool is empty.
   bool Stop() noexcept;
+  // The spool's disk stalls: whoever touches it may not come back.
+  bool spool_stalls() const noexcept {
+    return governor_.work() == engine::FileWork::kAuto && governor_.async();
+  }
 
   std::uint64_t Sum(Count count) const noexcept;
 
  private:
   class Host;
 
+  absl::Status StartMonitor();
   absl::Status StartShards(engine::IoChoice io);
   void LogCounters(std::string_view event) noexcept;
 
@@ -61,6 +68,8 @@ class Daemon {
   engine::Log& log_;
   engine::SlotPool scanner_slots_;
   SharedCounts shared_;
+  engine::StallGovernor governor_;
+  std::unique_ptr<engine::StallMonitor> monitor_;  // --spool-writes=auto alone
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unique_ptr<engine::ShardGroup> group_;
   std::vector<std::string> roots_;

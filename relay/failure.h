@@ -6,8 +6,8 @@
 //   (b) kScanFailed    timed out, broke off, or     the same                              passes
 //                      nonsense after a whole request
 //   (c) kOverload      queue full, waited too long  451 4.3.2 ...                         the same
-//   (d) kPassing       spool full, a limit of ours  452 4.3.1 or 451 4.3.0 ...            the same
-//                      that passes
+//   (d) kPassing       spool full or stalled, a     452 4.3.1, 451 4.3.1 or 451 4.3.0 ... the same
+//                      limit of ours that passes
 //   (e) kMessageLimit  the same message would hit   552 5.3.4 or 550 5.5.3 ...            the same
 //                      the limit again
 //
@@ -83,8 +83,17 @@ constexpr Refusal InternalRefusal(std::string_view reason) noexcept {
           "Temporary local problem, please try again later",
           reason};
 }
+// The spool's disk does not take what is to be written, in time or at all.
+constexpr Refusal StalledRefusal(std::string_view reason) noexcept {
+  return {FailureClass::kPassing,
+          451,
+          "4.3.1",
+          "Local storage is slow, please try again later",
+          reason};
+}
 // By the errno of a spool operation.
 constexpr Refusal SpoolErrorRefusal(int error) noexcept {
+  if (error == ENOBUFS) return StalledRefusal("memory for writes");
   return error == ENOSPC || error == EDQUOT ? SpoolFullRefusal("spool full")
                                             : InternalRefusal("spool error");
 }

@@ -21,6 +21,7 @@
 #include "engine/spool/spool.h"
 #include "relay/failure.h"
 #include "relay/macro_name.h"
+#include "relay/spool_wait.h"
 
 namespace relay {
 
@@ -83,6 +84,7 @@ struct Message {
   std::optional<Refusal> sticky;
   engine::SpoolSlot* slot = nullptr;
   std::string_view slot_name;  // of the slot while this message or its scan job has it
+  SpoolWait spool_wait;
   ScanJob* job = nullptr;
   engine::Time began_at{};
   engine::Time content_end_at{};  // end of message

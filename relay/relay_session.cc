@@ -54,7 +54,7 @@ void RelaySession::Begin(int fd) noexcept {
 }
 
 bool RelaySession::in_work() const noexcept {
-  return message_ != nullptr && message_->state != MessageState::kEnvelope;
+  return message_ != nullptr && (message_->state != MessageState::kEnvelope || waits_for_slot());
 }
 
 void RelaySession::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
@@ -62,6 +62,7 @@ void RelaySession::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
 }
 
 bool RelaySession::ReadEvents(engine::Bytes bytes) noexcept {
+  ENGINE_CHECK(!waits_for_slot());  // paused: nothing may overtake what is held
   filter_.Feed(bytes);
   for (;;) {
     const milter::Event event = filter_.Next();
@@ -71,10 +72,7 @@ bool RelaySession::ReadEvents(engine::Bytes bytes) noexcept {
 }
 
 void RelaySession::OnTurnEnd(engine::SocketId) noexcept {
-  if (writing_) {
-    writing_ = false;
-    Check(shard_.writer().Flush());
-  }
+  if (writing_) EndWriting();
   if (!SendOut()) return;
   ConsiderSplice();
   SetDeadline();
@@ -280,13 +278,13 @@ bool RelaySession::KeepUnsent(engine::Bytes bytes) noexcept {
   unsent_ = block;
   unsent_from_ = 0;
   unsent_to_ = static_cast<std::uint32_t>(total);
-  shard_.loop().SetReadMode(id_, engine::ReadMode::kPaused);
+  SetReading();
   return true;
 }
 
 // The content of a message comes in large pieces, all else in small ones. Paused stays paused.
 void RelaySession::HintReading() noexcept {
-  if (!unsent_.empty()) return;
+  if (!unsent_.empty() || waits_for_disk()) return;
   const bool in_content =
       message_ != nullptr && message_->content_begun && message_->state == MessageState::kContent;
   shard_.loop().SetReadMode(id_, in_content ? engine::ReadMode::kBulk : engine::ReadMode::kSmall);
@@ -302,7 +300,7 @@ void RelaySession::OnWritable(engine::SocketId) noexcept {
     shard_.blocks().Give(unsent_);
     unsent_ = {};
     unsent_from_ = unsent_to_ = 0;
-    HintReading();
+    SetReading();
   }
   SetDeadline();
 }
@@ -354,6 +352,7 @@ void RelaySession::OnGone(engine::SocketId, int error) noexcept {
 
 void RelaySession::EndNow() noexcept {
   if (filter_.awaits_verdict() && !AnswerRefusal(InternalRefusal("shutting down"), {})) return;
+  if (waits_for_slot() && (!RefuseData(InternalRefusal("shutting down")) || !SendOut())) return;
   Close();
 }
 

@@ -67,6 +67,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept override;
   void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept override;
 
+  // What the message waited for at the spool has come (spool_wait.h). May free the session.
+  void OnSlot(engine::SpoolSlot* slot, engine::SpoolRefusal why) noexcept;
+  void OnFileWork(int error) noexcept;
+
  private:
   struct SessionTimer : engine::Timer {
     RelaySession* session = nullptr;
@@ -104,7 +108,9 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void OnEndOfHeaders() noexcept;
   void OnBody(const milter::Event& event) noexcept;
   bool OnEndOfMessage() noexcept;
-  bool TakeSlot(Refusal* refusal) noexcept;
+  bool RefuseData(const Refusal& refusal) noexcept;
+  SlotTaken TakeSlot(bool may_wait, Refusal* refusal) noexcept;
+  void UseSlot(engine::SpoolSlot& slot) noexcept;
   bool BeginContent() noexcept;
   void WriteReceivedField() noexcept;
   void WriteHeader(std::string_view name, std::string_view value) noexcept;
@@ -122,8 +128,23 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   SpliceStep SplicePayload(engine::DirectSocket& socket, std::size_t* moved) noexcept;
   SpliceStep ReadBetween(engine::DirectSocket& socket, std::size_t* moved) noexcept;
   bool DrainPipe() noexcept;
+  void CopyPipe() noexcept;
   void LeaveSplice() noexcept;
   void DropPipe() noexcept;
+  // relay_session_stall.cc: waits for the spool.
+  void BeginWait(SpoolWait::For what) noexcept;
+  SpoolWait::For EndWait() noexcept;
+  void GiveUpWait() noexcept;
+  bool waits_for_slot() const noexcept;
+  bool waits_for_disk() const noexcept;
+  void SetReading() noexcept;
+  engine::Time AnswerBy() const noexcept;
+  bool WaitForSlot() noexcept;
+  void AnswerData(const Refusal& refusal) noexcept;
+  void EndWriting() noexcept;
+  bool SealMessage() noexcept;
+  bool Sealed(int error) noexcept;
+  void OnStalled() noexcept;
 
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;

@@ -73,12 +73,16 @@ void RelaySession::OnRcpt(const milter::Event& event) noexcept {
 
 bool RelaySession::OnData(const milter::Event& event) noexcept {
   Refusal refusal = InternalRefusal("messages in work");
-  const bool taken = message_ != nullptr && TakeSlot(&refusal);
-  if (taken) return !event.reply_due || ReplyContinue();
-  if (!event.reply_due) {
-    if (message_ != nullptr) message_->Refuse(refusal);
-    return true;
-  }
+  const SlotTaken taken =
+      message_ != nullptr ? TakeSlot(event.reply_due, &refusal) : SlotTaken::kRefused;
+  if (taken == SlotTaken::kNow) return !event.reply_due || ReplyContinue();
+  if (taken == SlotTaken::kLater) return WaitForSlot();
+  if (event.reply_due) return RefuseData(refusal);
+  if (message_ != nullptr) message_->Refuse(refusal);
+  return true;
+}
+
+bool RelaySession::RefuseData(const Refusal& refusal) noexcept {
   // The transaction stays open in the mail server: its client may try DATA again, or give up.
   shard_.counters().Add(Count::kRefusedAtData);
   shard_.CountRefusal(refusal.failure);
@@ -92,26 +96,32 @@ bool RelaySession::OnData(const milter::Event& event) noexcept {
   return ReplyRefusal(refusal);
 }
 
-bool RelaySession::TakeSlot(Refusal* refusal) noexcept {
+// kLater: with `may_wait` alone.
+SlotTaken RelaySession::TakeSlot(bool may_wait, Refusal* refusal) noexcept {
   Message& message = *message_;
   if (message.sticky) {
     *refusal = *message.sticky;
-    return false;
+    return SlotTaken::kRefused;
   }
   if (message.recipient_count == 0) {
     *refusal = InternalRefusal("no recipient");
-    return false;
+    return SlotTaken::kRefused;
   }
   if (shard_.stopping()) {
     *refusal = InternalRefusal("shutting down");
-    return false;
+    return SlotTaken::kRefused;
   }
-  if (message.slot != nullptr) return true;  // DATA again
-  message.slot = shard_.TakeSlot(refusal);
-  if (message.slot == nullptr) return false;
-  message.slot_name = message.slot->name();
-  message.state = MessageState::kContent;
-  return true;
+  if (message.slot != nullptr) return SlotTaken::kNow;  // DATA again
+  engine::SpoolSlot* slot = nullptr;
+  const SlotTaken taken = shard_.TakeSlot(may_wait ? &message.spool_wait : nullptr, &slot, refusal);
+  if (slot != nullptr) UseSlot(*slot);
+  return taken;
+}
+
+void RelaySession::UseSlot(engine::SpoolSlot& slot) noexcept {
+  message_->slot = &slot;
+  message_->slot_name = slot.name();
+  message_->state = MessageState::kContent;
 }
 
 // False: the message has been refused, its content is read and dropped.
@@ -122,7 +132,7 @@ bool RelaySession::BeginContent() noexcept {
   if (message.sticky) return false;
   if (message.slot == nullptr) {
     Refusal refusal;
-    if (!TakeSlot(&refusal)) {
+    if (TakeSlot(false, &refusal) != SlotTaken::kNow) {
       FailMessage(refusal, SpoolFate::kUnread);
       return false;
     }
@@ -252,25 +262,20 @@ bool RelaySession::OnEndOfMessage() noexcept {
     EndHeader();
     if (!message_->sticky && message_->newlines.Finish()) Check(shard_.writer().AddCopy("\r"));
   }
-  if (writing_) {
-    writing_ = false;
-    Check(shard_.writer().Flush());
-  }
   message_->state = MessageState::kScanning;
+  if (writing_) EndWriting();
   HintReading();
   if (message_->sticky) return AnswerRefusal(*message_->sticky, {});
   ENGINE_CHECK(message_->slot != nullptr);
-  if (const int error = shard_.spool().Seal(*message_->slot); error != 0) {
-    const Refusal refusal = SpoolErrorRefusal(error);
-    FailMessage(refusal, SpoolFate::kDoubt);
-    return AnswerRefusal(refusal, {});
-  }
-  return StartScan();
+  // Sealed when the last write has ended.
+  if (message_->spool_wait.what != SpoolWait::For::kNothing) return true;
+  return SealMessage();
 }
 
 // What the spool writer answered. The first error is the message's, whoever meets it.
 void RelaySession::Check(int write_error) noexcept {
   if (write_error == 0 || message_ == nullptr || message_->sticky) return;
+  if (write_error == ENOBUFS) shard_.counters().Add(Count::kMessagesStalled);
   shard_.Write(engine::Level::kWarning,
                shard_.Line("spool write failed")
                    .Field("qid", MacroText(Macro::kQueueId))
@@ -291,6 +296,9 @@ void RelaySession::FailMessage(const Refusal& refusal, SpoolFate fate) noexcept 
   shard_.GiveSlotBack(*message_->slot, fate);
   message_->slot = nullptr;
   message_->slot_name = {};
+  // Its file work will not be told any more; where the answer waits for it, that comes now.
+  if (message_->spool_wait.what != SpoolWait::For::kNothing)
+    shard_.loop().Set(message_->spool_wait.timer, shard_.loop().now());
 }
 
 // The message ends without an answer.

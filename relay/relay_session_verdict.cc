@@ -47,11 +47,8 @@ bool RelaySession::StartScan() noexcept {
   message_->slot = nullptr;  // the job's from here on
   message_->job = job;
   const Config& config = shard_.config();
-  const Time now = shard_.loop().now();
-  const Time by_server = is_postfix_ ? kAnswerWithinPostfix : kAnswerWithinOthers;
-  const Time answer_within = config.answer_within.count() > 0 ? config.answer_within : by_server;
-  job->Start({.wait_until = now + config.scanner_wait_max,
-              .answer_by = now + answer_within,
+  job->Start({.wait_until = shard_.loop().now() + config.scanner_wait_max,
+              .answer_by = AnswerBy(),
               .scan_timeout = config.scan_timeout,
               .orphan_limit = config.orphan_limit});
   return true;
@@ -260,6 +257,7 @@ void RelaySession::EndMessage() noexcept {
     shard_.writer().Abandon();
     writing_ = false;
   }
+  GiveUpWait();
   message_ = nullptr;
   HintReading();
   if (message->slot != nullptr) {

@@ -8,6 +8,9 @@ namespace {
 constexpr std::uint64_t kSpoolBytesFreeMin = 32 * engine::kMiB;
 constexpr std::uint64_t kSpoolInodesFreeMin = 1000;
 
+// While the disk stalls, at hand for mail servers whose DATA cannot wait (old versions, no DATA).
+constexpr std::uint32_t kSpareSlots = 4;
+
 // Texts, half packets, requests, replies: address space is the bound, not what is used.
 constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
 
@@ -41,6 +44,7 @@ void FillSettings(const Config& config,
   settings->spool_limits.slots_max = limits.messages_max;
   settings->spool_limits.floor = {.bytes_free_min = kSpoolBytesFreeMin,
                                   .inodes_free_min = kSpoolInodesFreeMin};
+  settings->spool_limits.spare_slots = kSpareSlots;
   // A scanner on another host may cache what it has read.
   settings->spool_reuse = spool_reuse && scanner.is_this_host();
   settings->block_bytes_max = kBlockBytesMaxPerShard;

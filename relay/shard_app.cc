@@ -37,8 +37,12 @@ std::uint64_t SpliceFrom(const ShardParts& parts) noexcept {
   return ShardApp::kNeverSplice;
 }
 
-engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts) noexcept {
+// Past the deadline of Stop(): for the removal of the spool where its disk stalls.
+constexpr Time kRemoveWithin = std::chrono::milliseconds(500);
+
+engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts, engine::SpoolWork& work) noexcept {
   return {.reuse = parts.settings.spool_reuse,
+          .work = &work,
           .reuse_ended =
               [](void* log, int error) noexcept {
                 static_cast<engine::Log*>(log)->Write(
@@ -55,7 +59,8 @@ engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts) noexcept {
 ShardApp::ShardApp(const ShardParts& parts) noexcept
     : parts_(parts),
       blocks_(parts.settings.block_bytes_max),
-      spool_(parts.loop.disk(), parts.settings.spool_limits, SpoolOptionsOf(parts)),
+      spool_work_(parts.loop, blocks_, parts.governor),
+      spool_(parts.loop.disk(), parts.settings.spool_limits, SpoolOptionsOf(parts, spool_work_)),
       writer_(spool_),
       sessions_(parts.settings.sessions_max + kRefusingSessionsMax),
       messages_((parts.settings.sessions_max + kRefusingSessionsMax) * kMessagesPerSession),
@@ -104,18 +109,32 @@ void ShardApp::Adopt(int fd) noexcept {
   session->Begin(fd);
 }
 
-engine::SpoolSlot* ShardApp::TakeSlot(Refusal* why) noexcept {
+SlotTaken ShardApp::TakeSlot(engine::SpoolWaiter* waiter,
+                             engine::SpoolSlot** slot,
+                             Refusal* why) noexcept {
   const std::uint32_t before = parts_.shared.messages.fetch_add(1, std::memory_order_relaxed);
-  engine::SpoolSlot* slot = nullptr;
   if (before >= parts_.settings.messages_max) {
+    parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
     *why = SpoolFullRefusal("messages in work");
-  } else {
-    engine::SpoolRefusal refusal = engine::SpoolRefusal::kNone;
-    slot = spool_.Take(parts_.loop.now(), &refusal);
-    if (slot == nullptr) *why = SpoolFullRefusal(engine::SpoolRefusalName(refusal));
+    return SlotTaken::kRefused;
   }
-  if (slot == nullptr) parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
-  return slot;
+  engine::SpoolRefusal refusal = engine::SpoolRefusal::kNone;
+  *slot = spool_.Take(parts_.loop.now(), &refusal, waiter);
+  if (*slot != nullptr) return SlotTaken::kNow;
+  if (refusal == engine::SpoolRefusal::kNone) return SlotTaken::kLater;
+  *why = SlotRefused(refusal);
+  return SlotTaken::kRefused;
+}
+
+Refusal ShardApp::SlotRefused(engine::SpoolRefusal why) noexcept {
+  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  const std::string_view reason = engine::SpoolRefusalName(why);
+  return why == engine::SpoolRefusal::kStalled ? StalledRefusal(reason) : SpoolFullRefusal(reason);
+}
+
+void ShardApp::CancelSlotWait(engine::SpoolWaiter& waiter) noexcept {
+  spool_.CancelWait(waiter);
+  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void ShardApp::GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept {
@@ -258,18 +277,29 @@ void ShardApp::EndWhenIdle(Time now) noexcept {
   bool in_work = false;
   sessions_.ForEach([&in_work](RelaySession& session) { in_work = in_work || session.in_work(); });
   if (in_work && now < stop_deadline_) return;
-  CloseEverything();
+  CloseEverything(now);
 }
 
-void ShardApp::CloseEverything() noexcept {
+void ShardApp::CloseEverything(Time now) noexcept {
   sessions_.ForEach([](RelaySession& session) { session.EndNow(); });
   // What is left are orphans, and tickets on their way home.
   jobs_.ForEach([](ScanJob& job) { job.Kill(); });
   if (jobs_.in_use() > 0) return;
-  const std::uint32_t left = spool_.Close();
-  if (left > 0) {
-    Write(engine::Level::kWarning, Line("spool directories left behind").Field("count", left));
+  if (!spool_closed_) spool_.Close();
+  spool_closed_ = true;
+  // The loop may not go away under file work; where the disk never answers, the process ends
+  // without waiting for this shard (Daemon::Stop).
+  const bool waits = !spool_work_.idle();
+  if (waits && now < stop_deadline_ + kRemoveWithin) return;
+  const std::uint32_t left = spool_.directories();
+  if (left > 0 && !left_behind_told_) {
+    left_behind_told_ = true;
+    Write(engine::Level::kWarning,
+          Line("spool directories left behind")
+              .Field("count", left)
+              .Field("next", "the next start removes them"));
   }
+  if (waits) return;
   done_ = true;
   parts_.host.OnDone();
 }

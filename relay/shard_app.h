@@ -20,8 +20,10 @@
 #include "engine/base/slab.h"
 #include "engine/io/loop.h"
 #include "engine/io/pipe_pool.h"
+#include "engine/io/stall_governor.h"
 #include "engine/quota/slot_pool.h"
 #include "engine/spool/spool.h"
+#include "engine/spool/spool_work.h"
 #include "engine/spool/spool_writer.h"
 #include "relay/counts.h"
 #include "relay/message.h"
@@ -51,6 +53,7 @@ struct ShardParts {
   engine::Loop& loop;
   engine::SlotPool& scanner_slots;  // shared by all shards
   SharedCounts& shared;
+  const engine::StallGovernor& governor;  // says when the spool's work is asynchronous
   ShardHost& host;
   engine::Log& log;
   WallClock wall_clock;
@@ -105,8 +108,12 @@ class ShardApp {
   void FreeJob(ScanJob& job) noexcept;
   void FreeSession(RelaySession& session) noexcept;
 
-  // A spool slot for one message, counted against messages_max; nullptr: refused, *why says so.
-  engine::SpoolSlot* TakeSlot(Refusal* why) noexcept;
+  // A spool slot for one message, counted against messages_max. kNow: *slot. kLater: `waiter`,
+  // which is counted too, is told; with kNone it has the slot, else SlotRefused() follows.
+  // kRefused: *why says so. `waiter` may be nullptr: then never kLater.
+  SlotTaken TakeSlot(engine::SpoolWaiter* waiter, engine::SpoolSlot** slot, Refusal* why) noexcept;
+  Refusal SlotRefused(engine::SpoolRefusal why) noexcept;
+  void CancelSlotWait(engine::SpoolWaiter& waiter) noexcept;
   void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
   // Body octets from which on a body is moved by splice(2): the one place that knows whether it may
@@ -151,10 +158,11 @@ class ShardApp {
   void NoteAcceptPauses() noexcept;
   void OnTick(engine::Time now) noexcept;
   void EndWhenIdle(engine::Time now) noexcept;
-  void CloseEverything() noexcept;
+  void CloseEverything(engine::Time now) noexcept;
 
   ShardParts parts_;
   engine::BlockPool blocks_;
+  engine::SpoolWork spool_work_;
   engine::Spool spool_;
   engine::SpoolWriter writer_;
   engine::Slab<RelaySession> sessions_;
@@ -172,6 +180,8 @@ class ShardApp {
   bool pipe_refusal_told_ = false;
   engine::Time stop_deadline_{};
   bool stopping_ = false;
+  bool spool_closed_ = false;
+  bool left_behind_told_ = false;
   bool done_ = false;
   std::int64_t date_second_ = -1;
   std::size_t date_bytes_ = 0;

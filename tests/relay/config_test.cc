@@ -132,6 +132,7 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
                                   "9",
                                   "--shards=2",
                                   "--io=epoll",
+                                  "--spool-writes=async",
                                   "--user=mail:adm",
                                   "--socket-mode=0660",
                                   "--socket-owner=postfix:postdrop",
@@ -154,6 +155,7 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
   EXPECT_EQ(config.scanner_wait_max, Seconds(9));
   EXPECT_EQ(config.shards, 2U);
   EXPECT_EQ(config.io, IoChoice::kEpoll);
+  EXPECT_EQ(config.spool_writes, engine::FileWork::kAsync);
   EXPECT_EQ(config.user, "mail");
   EXPECT_EQ(config.group, "adm");
   EXPECT_EQ(config.socket_mode, 0660U);
@@ -284,7 +286,8 @@ TEST(ConfigTest, RefusesValuesThatAreNoneOfTheWords) {
                              "--log-addresses",
                              "--delheader",
                              "--request-macros",
-                             "--reply-at"}) {
+                             "--reply-at",
+                             "--spool-writes"}) {
     EXPECT_NE(ErrorOf({option, "perhaps"}).find("'perhaps'"), std::string::npos) << option;
     EXPECT_NE(ErrorOf({option, ""}).find(option), std::string::npos) << option;
   }

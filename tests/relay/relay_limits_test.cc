@@ -349,6 +349,7 @@ TEST_F(RelayLimitsTest, ShutdownWaitsForShortScansAndAnswersLongOnes) {
 TEST_F(RelayLimitsTest, NewFilesForEachMessageWhereReuseIsOff) {
   WorldOptions options{.shards = 1, .scanner = Calm(milliseconds(10))};
   options.spool_reuse = false;
+  options.spool_writes = engine::FileWork::kAuto;  // no spare slots
   Begin(options);
   for (int i = 0; i < 5; ++i)
     PlayOne(seconds(2 + i));
@@ -359,7 +360,9 @@ TEST_F(RelayLimitsTest, NewFilesForEachMessageWhereReuseIsOff) {
 }
 
 TEST_F(RelayLimitsTest, OneFileServesManyMessagesWhereReuseIsOn) {
-  Begin({.shards = 1, .scanner = Calm(milliseconds(10))});
+  WorldOptions options{.shards = 1, .scanner = Calm(milliseconds(10))};
+  options.spool_writes = engine::FileWork::kAuto;  // no spare slots
+  Begin(options);
   for (int i = 0; i < 5; ++i)
     PlayOne(seconds(2 + i));
   RunAll();

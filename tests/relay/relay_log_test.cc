@@ -15,6 +15,7 @@ constexpr std::string_view kSecretBody = "secret-body";
 std::string LogAt(int level) {
   WorldOptions options{.shards = 1, .scanner = Calm(std::chrono::milliseconds(10))};
   options.keep_log = true;
+  options.spool_writes = engine::FileWork::kAuto;  // no spare slots: the first one is s00000
   RelayWorld relay(1, options);
   relay.log().set_debug_level(level);
   milter::MtaScript script = relay.MakeScript(kOne);

@@ -2,6 +2,7 @@
 #include "tests/relay/relay_world.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -69,12 +70,23 @@ ScannerPlan WithLineEnds(ScannerPlan plan, relay::Newlines newlines) {
   return plan;
 }
 
+engine::FileWork SpoolWrites(const WorldOptions& options) {
+  if (options.spool_writes) return *options.spool_writes;
+  const char* text =
+      std::getenv("MILLRACE_SIM_SPOOL_WRITES");  // NOLINT(concurrency-mt-unsafe): one thread here
+  if (text == nullptr) return engine::FileWork::kAuto;
+  const auto work = engine::ParseFileWork(text);
+  ENGINE_CHECK(work.has_value());
+  return *work;
+}
+
 }  // namespace
 
 RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     : world_(seed, options.faults),
       options_(options),
       slots_(options.scanner_slots),
+      governor_(SpoolWrites(options)),
       log_(std::make_unique<KeepingSink>(options.keep_log ? &log_lines_ : nullptr)),
       milter_address_(UnixAddress(kMilterPath)) {
   settings_.config = options.config;
@@ -84,6 +96,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   settings_.sessions_max = options.sessions_max;
   settings_.messages_max = options.messages_max;
   settings_.spool_limits.slots_max = options.messages_max;
+  settings_.spool_limits.spare_slots = 4;
   settings_.spool_reuse = options.spool_reuse;
   settings_.block_bytes_max = options.block_bytes_max;
   listener_ = world_.Listen(kMilterPath, 4096);
@@ -91,13 +104,22 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
     loops_.push_back(&loop);
     pipes_.push_back(std::make_unique<sim::SimPipePool>(world_));
-    shards_.push_back(std::make_unique<relay::ShardApp>(relay::ShardParts{
-        settings_, loop, slots_, shared_, host_, log_, &FixedClock, i, pipes_.back().get()}));
+    shards_.push_back(std::make_unique<relay::ShardApp>(relay::ShardParts{settings_,
+                                                                          loop,
+                                                                          slots_,
+                                                                          shared_,
+                                                                          governor_,
+                                                                          host_,
+                                                                          log_,
+                                                                          &FixedClock,
+                                                                          i,
+                                                                          pipes_.back().get()}));
     loop.Listen(
         listener_,
         [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },
         shards_.back().get());
   }
+  if (governor_.work() == engine::FileWork::kAuto) world_.WatchStalls(governor_, *loops_[0]);
   peers_ = &world_.AddLoop("peers", "/peers");
   scanner_ = std::make_unique<SimScanner>(
       world_, *peers_, ledger_, WithLineEnds(options.scanner, options.config.newlines));
@@ -106,6 +128,21 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
 
 RelayWorld::~RelayWorld() {
   ENGINE_CHECK(finished_);
+}
+
+void RelayWorld::Freeze(Time until) {
+  for (sim::SimLoop* loop : loops_) {
+    if (until == engine::kNever) {
+      loop->sim_disk().Freeze();
+    } else {
+      loop->sim_disk().Stall(world_.now(), until);
+    }
+  }
+}
+
+void RelayWorld::Thaw() {
+  for (sim::SimLoop* loop : loops_)
+    loop->sim_disk().Thaw();
 }
 
 milter::Transaction RelayWorld::MakeTransaction(const SessionMix& mix) {
@@ -229,6 +266,7 @@ std::vector<std::string> RelayWorld::Finish() {
   if (slots_.free_slots() != options_.scanner_slots) world_.Broken("scanner slots leaked");
   // The disk may refuse at any time; removals get their second chance undisturbed.
   world_.faults() = sim::SimFaults();
+  Thaw();
   world_.Run(world_.now() + std::chrono::seconds(30));
   StopShards();
   const auto done = [this] {
@@ -238,12 +276,7 @@ std::vector<std::string> RelayWorld::Finish() {
     world_.Broken("shutdown takes too long");
   if (shared_.sessions != 0 || shared_.messages != 0) world_.Broken("shared counts leaked");
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    const std::string root = "/spool/" + std::to_string(i);
-    for (const std::string& name : world_.files().List(root)) {
-      std::string what = "left behind: ";
-      what.append(root).append("/").append(name);
-      world_.Broken(what);
-    }
+    CheckSpool(i);
     if (shards_[i]->sessions() != 0 || shards_[i]->messages() != 0) world_.Broken("records leaked");
     if (pipes_[i]->taken() != 0) world_.Broken("pipes leaked");
     if (shards_[i]->blocks().bytes_in_use() != 0) world_.Broken("blocks leaked");
@@ -256,6 +289,19 @@ std::vector<std::string> RelayWorld::Finish() {
   shards_.clear();
   finished_ = true;
   return world_.broken();
+}
+
+void RelayWorld::CheckSpool(std::size_t shard) {
+  const std::string root = "/spool/" + std::to_string(shard);
+  for (const std::string& name : world_.files().List(root)) {
+    std::string what = "left behind: ";
+    what.append(root).append("/").append(name);
+    world_.Broken(what);
+  }
+  const sim::SimDisk& disk = loops_[shard]->sim_disk();
+  if (disk.open_files() != 0) world_.Broken("files left open");
+  if (governor_.work() == engine::FileWork::kAsync && disk.calls_in_shard() != 0)
+    world_.Broken("file calls in a shard, although all are to be asynchronous");
 }
 
 void RelayWorld::CheckServer(const SimMailServer& server) {

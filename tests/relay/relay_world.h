@@ -9,16 +9,21 @@
 // once, and the answer is the scanner's whole reply or a temporary failure (under -P also a counted
 // pass; with -D server only of what the scanner never had); no edit without a whole reply; the
 // scanner never saw another message's content; no slot is leaked or shared; after Stop() nothing is
-// left in the spool.
+// left in the spool; with --spool-writes=async no file call was made in a shard.
+//
+// The stall monitor's part is played in virtual time (tests/sim/sim_stalls.h).
+// MILLRACE_SIM_SPOOL_WRITES=inline|async|auto: for worlds that do not say otherwise.
 #ifndef MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 #define MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/base/log.h"
+#include "engine/io/stall_governor.h"
 #include "relay/shard_app.h"
 #include "tests/relay/sim_mail_server.h"
 #include "tests/relay/sim_scanner.h"
@@ -38,6 +43,8 @@ struct WorldOptions {
   std::size_t scanner_backlog = 4096;
   bool spool_reuse = true;
   std::size_t block_bytes_max = 512 * engine::kMiB;  // of each shard
+  std::optional<engine::FileWork> spool_writes =
+      std::nullopt;  // not set: MILLRACE_SIM_SPOOL_WRITES, or auto
 };
 
 // What a random session is made of.
@@ -88,10 +95,16 @@ class RelayWorld {
   Ledger& ledger() { return ledger_; }
   engine::SlotPool& slots() { return slots_; }
   relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
+  sim::SimDisk& disk(std::size_t index) { return loops_[index]->sim_disk(); }
+  engine::StallGovernor& governor() { return governor_; }
+  // All shards' disks; nothing ends before `until` (kNever: before Thaw()).
+  void Freeze(engine::Time until);
+  void Thaw();
   std::uint64_t Sum(relay::Count count) const;
   const std::vector<std::unique_ptr<SimMailServer>>& servers() const { return servers_; }
 
  private:
+  void CheckSpool(std::size_t shard);
   void CheckServer(const SimMailServer& server);
   void CheckAccepted(const milter::TransactionResult& result, const std::string& id);
   void CheckResult(const milter::Transaction& transaction,
@@ -108,6 +121,7 @@ class RelayWorld {
   relay::Settings settings_;
   engine::SlotPool slots_;
   relay::SharedCounts shared_;
+  engine::StallGovernor governor_;
   QuietHost host_;
   std::vector<std::string> log_lines_;
   engine::Log log_;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "engine/base/log.h"
 #include "engine/io/signals.h"
 #include "engine/spool/spool_dir.h"
@@ -92,7 +93,10 @@ int Serve(relay::Config& config, relay::Startup& startup) {
   daemon.Run();
   startup.Stopping();
   const bool ended = daemon.Stop();
-  const absl::Status removed = instance->Remove();
+  // Where the disk does not answer, the next start removes what is there.
+  const absl::Status removed = !ended && daemon.spool_stalls()
+                                   ? absl::UnavailableError("its disk stalls")
+                                   : instance->Remove();
   if (!removed.ok()) {
     log.Write(engine::Level::kWarning,
               engine::LogLine("spool not removed").Field("why", std::string(removed.message())));
