@@ -96,11 +96,18 @@ class SpoolAsyncTest : public testing::Test {
     EXPECT_EQ(Write(*slot, text, waiter), EINPROGRESS);
     Pass(std::chrono::seconds(1));
     EXPECT_EQ(waiter.error, 0);
-    EXPECT_EQ(spool().Seal(*slot, &waiter), EINPROGRESS);
+    const int sealed = spool().Seal(*slot, &waiter);
+    EXPECT_TRUE(sealed == 0 || sealed == EINPROGRESS) << sealed;  // 0: of that length already
     Pass(std::chrono::seconds(1));
-    EXPECT_EQ(waiter.told, 2);
+    EXPECT_EQ(waiter.told, sealed == 0 ? 1 : 2);
     EXPECT_EQ(waiter.error, 0);
     return *slot;
+  }
+  // A slot whose file still holds more than a message of few octets: its seal has something to do.
+  SpoolSlot* TakeUsed() {
+    spool().GiveBack(Message("octets of an earlier message"), SpoolFate::kVerdict, world_.now());
+    Pass(std::chrono::seconds(1));
+    return Take();
   }
 
   sim::SimWorld world_{1};

@@ -74,7 +74,7 @@ TEST_F(SpoolAsyncTest, WritesTheRestOfShortWritesOneAfterTheOther) {
 
 TEST_F(SpoolAsyncTest, TellsWhyAWriteOrASealFailed) {
   Open();
-  SpoolSlot* slot = Take();
+  SpoolSlot* slot = TakeUsed();
   Waiter waiter;
   disk().FailNext(DiskCall::kWriteV, ENOSPC);
   EXPECT_EQ(Write(*slot, "text", waiter), EINPROGRESS);
@@ -134,7 +134,7 @@ TEST_F(SpoolAsyncTest, ASealUnderWayDrainsToo) {
     writer_.reset();
     spool_.reset();
     Open({}, reuse);
-    SpoolSlot* slot = Take();
+    SpoolSlot* slot = reuse ? TakeUsed() : Take();
     Waiter waiter;
     EXPECT_EQ(spool().Seal(*slot, &waiter), EINPROGRESS);
     spool().GiveBack(*slot, SpoolFate::kVerdict, world_.now());
@@ -210,7 +210,7 @@ TEST_F(SpoolAsyncTest, WhatIsAbandonedGivesItsBlockBack) {
 
 TEST_F(SpoolAsyncTest, WhatWasBegunOneWayEndsThatWay) {
   Open();
-  SpoolSlot* slot = Take();
+  SpoolSlot* slot = TakeUsed();
   Waiter waiter;
   disk().Stall(world_.now(), world_.now() + 20s);
   EXPECT_EQ(Write(*slot, "text", waiter), EINPROGRESS);

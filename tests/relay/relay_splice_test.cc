@@ -20,6 +20,7 @@ WorldOptions SpliceOptions() {
   options.config.scanner_kind = relay::ScannerKind::kOther;
   options.config.newlines = relay::Newlines::kCrlf;
   options.config.splice = relay::SpliceChoice::kOn;
+  options.spool_writes = engine::FileWork::kAuto;  // asynchronous work splices nothing
   return options;
 }
 

@@ -42,6 +42,11 @@ WorldOptions StallOptions(std::uint64_t seed) {
   options.scanner.keeps_open = 50'000;
   options.scanner.half_reply = 20'000;
   options.config.pass_on_failure = seed % 10 == 9;
+  if (seed % 3 == 2) {  // bodies are spliced until the disk stalls
+    options.config.scanner_kind = relay::ScannerKind::kOther;
+    options.config.newlines = relay::Newlines::kCrlf;
+    options.config.splice = relay::SpliceChoice::kOn;
+  }
   if (seed % 9 == 0) options.config.answer_within = seconds(20);
   return options;
 }
@@ -107,6 +112,7 @@ TEST(RelayStallSimTest, SeedsReachEveryPath) {
                                    relay::Count::kSessionsPaused,
                                    relay::Count::kSlotWaits,
                                    relay::Count::kMessagesStalled,
+                                   relay::Count::kBodiesSpliced,
                                    relay::Count::kAnsweredContinue,
                                    relay::Count::kMessagesAborted}) {
     EXPECT_GT(sums[static_cast<std::size_t>(count)], 0U)
