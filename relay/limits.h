@@ -16,7 +16,7 @@
 
 namespace relay {
 
-inline constexpr std::uint64_t kDescriptorsPerShard = 32;
+inline constexpr std::uint64_t kDescriptorsPerShard = 64;
 inline constexpr std::uint64_t kDescriptorsReserve = 64;
 inline constexpr std::uint64_t kMessagesShare = 5;  // one in so many descriptors
 inline constexpr std::uint64_t kSessionsDerivedMax = 131'072;

@@ -79,9 +79,17 @@ SocketId DirectLoop::Adopt(int fd, SocketEvents& owner, ReadMode mode) noexcept 
   return id;
 }
 
+void DirectLoop::CloseDescriptor(int fd) noexcept {
+  ::close(fd);
+}
+
+int DirectLoop::MakeSocket(int family) noexcept {
+  return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
 IoResult DirectLoop::Connect(const Address& to, SocketEvents& owner, SocketId* id) noexcept {
   ENGINE_CHECK(id != nullptr);
-  const int fd = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = MakeSocket(to.family());
   if (fd < 0) return {0, errno};
   if (!to.is_unix()) {
     const int on = 1;  // what is sent in one call is meant to leave at once

@@ -66,6 +66,7 @@ class DirectLoop : public Loop {
   void EndSending(SocketId id) noexcept final;
   void SetReadMode(SocketId id, ReadMode mode) noexcept final;
   void Close(SocketId id) noexcept final;
+  void CloseDescriptor(int fd) noexcept override;
   void Set(Timer& timer, Time at) noexcept final { wheel_.Set(timer, at); }
   void Cancel(Timer& timer) noexcept final { wheel_.Cancel(timer); }
   void Post(Mail& mail) noexcept final { mailbox_.Post(mail); }
@@ -80,6 +81,8 @@ class DirectLoop : public Loop {
  protected:
   explicit DirectLoop(const LoopOptions& options) noexcept;
 
+  // A non-blocking, close-on-exec stream socket; -1 with errno.
+  virtual int MakeSocket(int family) noexcept;
   // The kernel's part. Watching reads and listeners is edge-triggered and lasts; watching writes
   // ends with the first report. An errno, or 0.
   virtual int WatchReads(SocketId id, SocketRecord& record) noexcept = 0;

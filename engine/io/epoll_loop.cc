@@ -120,6 +120,7 @@ void EpollLoop::Dispatch() noexcept {
       case KernelTag::kWrite:
       case KernelTag::kFile:
       case KernelTag::kCancel:
+      case KernelTag::kSocket:
       case KernelTag::kReceive:
       case KernelTag::kEnd: break;  // never named to epoll
     }

@@ -158,6 +158,10 @@ class Loop {
   // record is kept to the last completion.
   virtual void Close(SocketId id) noexcept = 0;
 
+  // Closes a descriptor that this loop does not watch and nobody waits for (a folder that was
+  // looked into); maybe not before the turn ends.
+  virtual void CloseDescriptor(int fd) noexcept = 0;
+
   // Files `timer` for `at` (also when filed already: later is one store, earlier refiles). Its
   // `fire` must be set.
   virtual void Set(Timer& timer, Time at) noexcept = 0;

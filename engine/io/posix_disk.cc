@@ -22,6 +22,7 @@
 #include "engine/base/clock.h"
 #include "engine/base/errno_name.h"
 #include "engine/io/directory_removal.h"
+#include "engine/io/loop.h"
 #include "engine/io/pipe.h"
 
 namespace engine {
@@ -191,7 +192,11 @@ IoResult PosixDisk::CleanSlot(std::string_view slot, int file) noexcept {
   const int directory = OpenSlot(slot);
   if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
   const IoResult seen = EmptyAndProve(directory, file);
-  ::close(directory);
+  if (closer_ != nullptr) {
+    closer_->CloseDescriptor(directory);
+  } else {
+    ::close(directory);
+  }
   if (!seen.ok()) return seen;
   if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
     // EAGAIN: somebody else has it open. The rest (EINVAL, EACCES, ENOLCK …): not possible here.

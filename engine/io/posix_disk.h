@@ -41,6 +41,8 @@
 
 namespace engine {
 
+class Loop;
+
 struct DiskOptions {
   std::string root;  // an absolute path; the directory exists
   mode_t directory_mode = 0750;
@@ -72,6 +74,10 @@ class PosixDisk final : public Disk {
   Time Blocked() const noexcept override { return blocked_; }
   std::string_view root() const noexcept override { return options_.root; }
 
+  // From here on `loop`, of the same thread, closes the folders that were looked into; nullptr: the
+  // disk itself.
+  void CloseFoldersBy(Loop* loop) noexcept { closer_ = loop; }
+
   // When the call that is under way began; zero: none. Any thread.
   Time InCallSince() const noexcept { return calls_->since(); }
 
@@ -86,6 +92,7 @@ class PosixDisk final : public Disk {
   int root_;
   uid_t owner_;  // whom slots and files belong to: the effective user at Open()
   Time blocked_{};
+  Loop* closer_ = nullptr;
   FileCallClock own_calls_;
   FileCallClock* calls_;
 };

@@ -52,6 +52,7 @@ absl::Status Shard::Make() {
                 .sockets_max = options_.sockets_max});
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
+  disk_->CloseFoldersBy(loop_.get());
   return absl::OkStatus();
 }
 
@@ -75,6 +76,7 @@ void Shard::Run() noexcept {
     Enter(Phase::kLeft);
     AwaitNot(Phase::kLeft);
   }
+  if (disk_ != nullptr) disk_->CloseFoldersBy(nullptr);
   loop_.reset();  // here: a ring belongs to its thread
   file_thread_disk_.reset();
   disk_.reset();

@@ -1,6 +1,6 @@
 // The records that a loop keeps of its sockets, and how the kernel is told to name them.
 //
-//   kernel's user_data:   | tag:3 | index:29 | generation:32 |      never a pointer: what comes
+//   kernel's user_data:   | tag:4 | index:28 | generation:32 |      never a pointer: what comes
 //   back
 //                                                                   late is found stale, not freed
 //
@@ -26,16 +26,17 @@ enum class KernelTag : std::uint8_t {
   kFile,
   kCancel,
   kReceive,
-  kEnd
+  kEnd,
+  kSocket
 };
 
-inline constexpr std::uint32_t kSocketIndexBits = 29;
+inline constexpr std::uint32_t kSocketIndexBits = 28;
 
 constexpr std::uint64_t KernelName(KernelTag tag, SocketId id) noexcept {
-  return (static_cast<std::uint64_t>(tag) << 61) | (std::uint64_t{id.index} << 32) | id.generation;
+  return (static_cast<std::uint64_t>(tag) << 60) | (std::uint64_t{id.index} << 32) | id.generation;
 }
 constexpr KernelTag TagOf(std::uint64_t name) noexcept {
-  return static_cast<KernelTag>(name >> 61);
+  return static_cast<KernelTag>(name >> 60);
 }
 constexpr SocketId IdOf(std::uint64_t name) noexcept {
   constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kSocketIndexBits) - 1;

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -50,15 +51,18 @@ UringLoop::~UringLoop() {
   if (!open_) return;
   ::io_uring_submit(&ring_);  // the closes of the last turn
   // File operations are never cancelled: their buffers are in the kernel's hands until the end.
-  while (writes_.in_flight() > 0) {
+  while (writes_.in_flight() > 0 || spares_asked_ > 0) {
     io_uring_cqe* cqe = nullptr;
     // Also submits: those of the last turn may not have been.
     const int result = ::io_uring_submit_and_wait(&ring_, 1);
     ENGINE_CHECK(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
     if (::io_uring_peek_cqe(&ring_, &cqe) != 0) continue;
     if (TagOf(cqe->user_data) == KernelTag::kFile) writes_.Forget(IdOf(cqe->user_data).index);
+    if (TagOf(cqe->user_data) == KernelTag::kSocket) OnSocketMade(cqe->res);
     ::io_uring_cqe_seen(&ring_, cqe);
   }
+  while (spares_ > 0)
+    ::close(spare_sockets_[--spares_]);
   ::io_uring_queue_exit(&ring_);  // ends every poll before the sockets are closed
 }
 
@@ -104,6 +108,29 @@ void UringLoop::CloseLater(int fd) noexcept {
   if (++closes_ < kClosesMax) return;
   closes_ = 0;
   ::io_uring_submit(&ring_);
+}
+
+// Each use orders the next, so there are soon as many as one turn uses.
+int UringLoop::MakeSocket(int family) noexcept {
+  if (family != AF_UNIX) return DirectLoop::MakeSocket(family);
+  const int fd = spares_ > 0 ? spare_sockets_[--spares_] : DirectLoop::MakeSocket(family);
+  if (fd >= 0 && spares_ + spares_asked_ < kSpareSocketsMax) AskForSocket();
+  return fd;
+}
+
+void UringLoop::AskForSocket() noexcept {
+  io_uring_sqe* sqe = NextSqe();
+  if (sqe == nullptr) return;
+  ::io_uring_prep_socket(sqe, AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, 0);
+  sqe->user_data = KernelName(KernelTag::kSocket, {});
+  ++spares_asked_;
+}
+
+// Where descriptors have run out, whoever connects next finds that out by itself.
+void UringLoop::OnSocketMade(int result) noexcept {
+  ENGINE_CHECK(spares_asked_ > 0);
+  --spares_asked_;
+  if (result >= 0) spare_sockets_[spares_++] = result;
 }
 
 int UringLoop::WatchReads(SocketId id, SocketRecord& record) noexcept {
@@ -203,6 +230,7 @@ void UringLoop::OnCompletion(const io_uring_cqe& cqe) noexcept {
       writes_.Finish(id.index, cqe.res < 0 ? IoResult{0, -cqe.res} : IoResult{cqe.res, 0});
       break;
     case KernelTag::kCancel: break;  // it had ended by itself (ENOENT, EALREADY)
+    case KernelTag::kSocket: OnSocketMade(cqe.res); break;
     case KernelTag::kReceive:
     case KernelTag::kEnd: OnReceiveCompletion(tag, id, cqe); break;
   }

@@ -6,7 +6,7 @@
 //   kWrite     one-shot POLL, POLLOUT                  only while a Send or Connect waits
 //   kListener  multishot POLL        kWake  multishot POLL on the mailbox's eventfd
 //   kFile      WRITEV, index = number in FileOps       kCancel  ASYNC_CANCEL, CLOSE: failures alone
-//   kReceive, kEnd   of the receiving source (uring_recv_loop.h)
+//   kSocket    SOCKET, its answer is a descriptor     kReceive, kEnd   of uring_recv_loop.h
 //
 // A WRITEV goes straight to an io-wq worker (IOSQE_ASYNC): buffered writes end there anyway, and
 // the attempt before it blocks on a frozen file system (before Linux 6.12). At most kWorkersBounded
@@ -16,6 +16,8 @@
 // Close: cancels, then CLOSE, queued for the kernel: no system call of their own. The peer sees the
 // end when the turn has ended and the ring is entered; until then the descriptor's number is taken,
 // so that no request can meet another file under it. At most kClosesMax wait for that.
+// Sockets for Connect on Unix sockets are made by the ring ahead of time, as many as one turn has
+// lately asked for, at most kSpareSocketsMax: no system call of their own either.
 // The record lives until each of its requests has had its last completion.
 // A completion queue that overflowed ends multishots (no F_MORE): they are armed again.
 //
@@ -23,6 +25,7 @@
 #ifndef MILLRACE_ENGINE_IO_URING_LOOP_H_
 #define MILLRACE_ENGINE_IO_URING_LOOP_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 
@@ -39,13 +42,15 @@ namespace engine {
 class UringLoop : public DirectLoop {
  public:
   static constexpr unsigned kCompletionsPerTurnMax = 4096;
-  static constexpr unsigned kClosesMax = 16;  // descriptors of a shard beyond its open sockets
+  static constexpr unsigned kClosesMax = 16;       // descriptors of a shard beyond its open sockets
+  static constexpr unsigned kSpareSocketsMax = 16;  // the same
 
   // In the shard's own thread, which alone may use it. kUnavailable: no ring, and why.
   static absl::StatusOr<std::unique_ptr<Loop>> Make(const LoopOptions& options);
   ~UringLoop() override;
 
   void Submit(FileOp& op) noexcept override;
+  void CloseDescriptor(int fd) noexcept override { CloseLater(fd); }
   std::uint32_t file_ops() const noexcept override {
     return writes_.in_flight() + file_thread_.in_flight();
   }
@@ -70,6 +75,9 @@ class UringLoop : public DirectLoop {
 
  private:
   void CloseLater(int fd) noexcept;
+  int MakeSocket(int family) noexcept override;
+  void AskForSocket() noexcept;
+  void OnSocketMade(int result) noexcept;
   int WatchWrites(SocketId id, SocketRecord& record) noexcept override;
   int WatchListener(SocketId watch, int fd) noexcept override;
   void ForgetListener(SocketId watch, int fd) noexcept override;
@@ -82,6 +90,9 @@ class UringLoop : public DirectLoop {
   io_uring ring_{};
   bool open_ = false;
   unsigned closes_ = 0;  // queued in this turn
+  std::array<int, kSpareSocketsMax> spare_sockets_{};
+  unsigned spares_ = 0;
+  unsigned spares_asked_ = 0;  // of the ring, not there yet
   FileOps writes_;
   FileThread file_thread_;  // all other kinds
 };

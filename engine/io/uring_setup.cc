@@ -70,11 +70,12 @@ absl::Status CheckOpcodes(io_uring* ring) {
   io_uring_probe* probe = ::io_uring_get_probe_ring(ring);
   if (probe == nullptr) return Unfit("no opcode probe");
   const char* missing = nullptr;
-  const std::array<std::pair<int, const char*>, 5> needed = {
+  const std::array<std::pair<int, const char*>, 6> needed = {
       {{IORING_OP_POLL_ADD, "POLL_ADD"},
        {IORING_OP_ASYNC_CANCEL, "ASYNC_CANCEL"},
        {IORING_OP_CLOSE, "CLOSE"},
        {IORING_OP_RECV, "RECV"},
+       {IORING_OP_SOCKET, "SOCKET"},
        {IORING_OP_WRITEV, "WRITEV"}}};
   for (const auto& [opcode, name] : needed) {
     if (::io_uring_opcode_supported(probe, opcode) == 0) missing = name;

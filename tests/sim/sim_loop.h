@@ -52,6 +52,7 @@ class SimLoop final : public engine::Loop {
   void EndSending(engine::SocketId id) noexcept override;
   void SetReadMode(engine::SocketId id, engine::ReadMode mode) noexcept override;
   void Close(engine::SocketId id) noexcept override;
+  void CloseDescriptor(int) noexcept override {}  // the simulated disk opens no folder
   void Set(engine::Timer& timer, Time at) noexcept override;
   void Cancel(engine::Timer& timer) noexcept override;
   void Submit(engine::FileOp& op) noexcept override;
