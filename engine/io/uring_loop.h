@@ -42,7 +42,7 @@ namespace engine {
 class UringLoop : public DirectLoop {
  public:
   static constexpr unsigned kCompletionsPerTurnMax = 4096;
-  static constexpr unsigned kClosesMax = 16;       // descriptors of a shard beyond its open sockets
+  static constexpr unsigned kClosesMax = 16;  // descriptors of a shard beyond its open sockets
   static constexpr unsigned kSpareSocketsMax = 16;  // the same
 
   // In the shard's own thread, which alone may use it. kUnavailable: no ring, and why.
