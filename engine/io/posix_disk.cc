@@ -187,22 +187,26 @@ IoResult PosixDisk::EmptyAndProve(int directory, int file) const noexcept {
   return as_made ? Answer(held.st_size) : AnswerError(EPERM);
 }
 
+// While the lease lasts nobody has the file open: what is seen of it then is what its last reader
+// left, size and links too.
 IoResult PosixDisk::CleanSlot(std::string_view slot, int file) noexcept {
   const Timed timed(*this);
+  if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
+    // EAGAIN: somebody else has it open. EACCES: it is no longer ours. The rest (EINVAL, ENOLCK …):
+    // not possible here.
+    if (errno == EAGAIN) return AnswerError(EBUSY);
+    return AnswerError(errno == EACCES ? EPERM : ENOTSUP);
+  }
   const int directory = OpenSlot(slot);
-  if (directory < 0) return AnswerError(errno == ENOENT ? ESTALE : errno);
-  const IoResult seen = EmptyAndProve(directory, file);
-  if (closer_ != nullptr) {
+  const IoResult seen = directory >= 0 ? EmptyAndProve(directory, file)
+                                       : AnswerError(errno == ENOENT ? ESTALE : errno);
+  if (directory >= 0 && closer_ != nullptr) {
     closer_->CloseDescriptor(directory);
-  } else {
+  } else if (directory >= 0) {
     ::close(directory);
   }
-  if (!seen.ok()) return seen;
-  if (::fcntl(file, F_SETLEASE, F_WRLCK) != 0) {
-    // EAGAIN: somebody else has it open. The rest (EINVAL, EACCES, ENOLCK …): not possible here.
-    return AnswerError(errno == EAGAIN ? EBUSY : ENOTSUP);
-  }
-  return ::fcntl(file, F_SETLEASE, F_UNLCK) == 0 ? seen : AnswerError(errno);
+  const bool dropped = ::fcntl(file, F_SETLEASE, F_UNLCK) == 0;
+  return seen.ok() && !dropped ? AnswerError(errno) : seen;
 }
 
 IoResult PosixDisk::RemoveSlot(std::string_view slot, int file) noexcept {

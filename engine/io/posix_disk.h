@@ -11,10 +11,11 @@
 //
 // The look before reuse (CleanSlot), eight system calls where nothing is to be removed:
 //
+//   fcntl             a write lease on the held file: from here on nobody else has it open
 //   openat(slot)      the directory by its name, no link; fstat: its owner, mode and device
-//   fstat(file)       the held file: that device, one link, our owner and mode
+//   fstat(file)       the held file: that device, one link, our owner and mode; its size
 //   getdents64 x 2    until the end: "email.txt" alone, with the held file's inode (d_ino)
-//   close, fcntl x 2  a write lease on the file, granted and dropped
+//   close, fcntl      the lease is dropped
 //
 // d_ino is the inode of a plain file on tmpfs, ext4, xfs and btrfs, and slots are reused on no
 // other file system (spool_dir.h). After a removal file and directory are looked at again from the

@@ -2,10 +2,14 @@
 #include "engine/io/posix_disk.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
@@ -13,6 +17,7 @@
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -141,6 +146,47 @@ TEST_P(PosixDiskTest, SeesWhoHasTheFileOpen) {
     ::close(other);
     EXPECT_EQ(Look(), 0);
   }
+}
+
+// A reader with our rights that is just about to close it: once nobody has it open, its size is
+// final, and no other may be answered. (The next message of that length would not be cut.)
+TEST_P(PosixDiskTest, TellsTheSizeThatTheLastReaderLeft) {
+  constexpr int kRounds = 20'000;
+  constexpr std::size_t kBytes = sizeof(std::atomic<int>);
+  void* map = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  auto& turn = *new (map) std::atomic<int>(0);  // odd: the reader has the file open
+  const std::string email = Email();
+  const pid_t reader = ::fork();
+  ASSERT_GE(reader, 0);
+  if (reader == 0) {
+    bool ok = true;
+    for (int round = 0; round < kRounds; ++round) {
+      const int own = ::open(email.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+      turn.store(2 * round + 1);
+      ok = ::write(own, "x", 1) == 1 && ok;
+      ::close(own);
+      while (turn.load() == 2 * round + 1)
+        ::sched_yield();
+    }
+    ::_exit(ok ? 0 : 1);
+  }
+  int wrong = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    while (turn.load() != 2 * round + 1)
+      ::sched_yield();
+    IoResult seen{0, EBUSY};
+    while (seen.error == EBUSY)
+      seen = disk_->CleanSlot("s1", file_);
+    EXPECT_EQ(seen.error, 0);
+    wrong += seen.value != round + 1 ? 1 : 0;
+    turn.store(2 * round + 2);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(reader, &status, 0), reader);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(wrong, 0);
+  ::munmap(map, kBytes);
 }
 
 TEST_P(PosixDiskTest, SeesAHardLinkKeptElsewhere) {
