@@ -11,6 +11,12 @@ namespace engine {
 // Prints "file:line: check failed: condition" and aborts. Any thread.
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition) noexcept;
 
+// What a failed check does after it has printed and before it aborts: `last(context)`, once, in the
+// failing thread; it must return. The last one set counts. nullptr: nothing. Any thread.
+void SetBeforeAbort(void (*last)(void* context) noexcept, void* context) noexcept;
+// Takes it back if it was set with this context.
+void ClearBeforeAbort(void* context) noexcept;
+
 }  // namespace engine
 
 #define ENGINE_CHECK(condition)                              \

@@ -2,6 +2,7 @@
 #include "engine/base/log.h"
 
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ struct Log::Writer {
 
   void Push(Level level, std::string_view line) noexcept;
   void Wake() noexcept;
+  void AwaitCarried() noexcept;
   void Run() noexcept;
   bool EmitSome() noexcept;
   void SleepAs(std::uint32_t how, Time at_most) noexcept;
@@ -134,6 +136,17 @@ void Log::Writer::Push(Level level, std::string_view line) noexcept {
 
 void Log::Writer::Wake() noexcept {
   if (state.exchange(kBusy) != kBusy) FutexWake(state);
+}
+
+// A check has failed: what was gathered says how it came to that.
+void Log::Writer::AwaitCarried() noexcept {
+  const std::uint64_t end = tail.load();
+  if (end == 0 || pthread_equal(pthread_self(), thread) != 0) return;
+  const Cell& last = cells[(end - 1) & (kLineCount - 1)];
+  Wake();
+  const Time until = MonotonicNow() + kAbortWaitMax;
+  while (last.sequence.load() < end - 1 + kLineCount && MonotonicNow() < until)
+    ::poll(nullptr, 0, 1);
 }
 
 void Log::Writer::Deliver(Level level, Time wall_time, std::string_view line) noexcept {
@@ -226,6 +239,8 @@ bool Log::Start() {
   if (error != 0) return false;
   pthread_setname_np(writer_->thread, "log");
   writer_->started = true;
+  SetBeforeAbort([](void* writer) noexcept { static_cast<Writer*>(writer)->AwaitCarried(); },
+                 writer_.get());
   return true;
 }
 
@@ -242,6 +257,7 @@ void Log::Write(Level level, std::string_view line) noexcept {
 bool Log::Stop(Time wait_max) noexcept {
   if (!writer_->started) return !writer_->abandoned;
   writer_->started = false;
+  ClearBeforeAbort(writer_.get());
   writer_->stopping.store(true);
   writer_->Wake();
   // timedjoin counts on the wall clock; a step of it shortens or lengthens this one wait.

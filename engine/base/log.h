@@ -10,6 +10,9 @@
 // keep coming no thread makes a system call to wake it. With none in that time it sleeps until the
 // next line, which it carries at once.
 //
+// A failed ENGINE_CHECK waits until what was gathered is carried, kAbortWaitMax at most. (A process
+// that a signal ends loses the lines of up to kGatherMax.)
+//
 // Before Start() and after Stop() a line goes straight to the sink, in the caller's thread (threads
 // do not survive fork(), so Start() belongs after daemonizing). A sink may block for as long as it
 // likes: only lines are lost then. The ring is Dmitry Vyukov's bounded queue (1024cores.net), with
@@ -160,6 +163,7 @@ class Log {
  private:
   struct Writer;
   static constexpr Time kStopWaitMax = std::chrono::seconds(1);
+  static constexpr Time kAbortWaitMax = std::chrono::milliseconds(500);
 
   std::unique_ptr<Writer> writer_;
   std::atomic<int> debug_level_{0};

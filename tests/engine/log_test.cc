@@ -2,6 +2,8 @@
 // lines and nothing else.
 #include "engine/base/log.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <condition_variable>
 #include <cstdlib>
@@ -13,6 +15,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "engine/base/check.h"
 
 namespace engine {
 namespace {
@@ -193,6 +197,19 @@ TEST_F(LogTest, DebugsUpToItsLevelOnly) {
   log->set_debug_level(3);
   EXPECT_TRUE(log->Debugs(3));
   EXPECT_FALSE(log->Debugs(4));
+}
+
+// The second line comes while the first is with the sink, or its writer gathers.
+TEST(LogDeathTest, CarriesWhatWasWrittenBeforeACheckFailed) {
+  const auto fail = [] {
+    Log log(MakeStreamSink(STDERR_FILENO));
+    ENGINE_CHECK(log.Start());
+    for (int i = 0; i < 200; ++i)
+      log.Write(Level::kInfo, "on the way");
+    log.Write(Level::kInfo, "last words");
+    ENGINE_CHECK(1 + 1 == 3);
+  };
+  EXPECT_DEATH(fail(), "last words");
 }
 
 TEST(LogLineTest, JoinsWordsAndFieldsWithSpaces) {
