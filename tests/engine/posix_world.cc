@@ -30,21 +30,26 @@ Address BoundAddress(int fd, Address address) {
   return address;
 }
 
-// A connected TCP pair over loopback.
-std::array<int, 2> TcpPair() {
+int ListenOnLoopback() {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in any{};
   any.sin_family = AF_INET;
   any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   ENGINE_CHECK(::bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
   ENGINE_CHECK(::listen(listener, 1) == 0);
-  const Address at = BoundAddress(listener, {});
+  return listener;
+}
+
+// A connected TCP pair over loopback. All pairs have one listener: a port for each would stay taken
+// as long as TIME_WAIT lasts, and a few runs of the suite need more ports than there are.
+std::array<int, 2> TcpPair() {
+  static const int listener = ListenOnLoopback();
+  static const Address at = BoundAddress(listener, {});
   const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ENGINE_CHECK(::connect(far, at.raw(), at.length) == 0);
   const int near = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   ENGINE_CHECK(near >= 0);
   ENGINE_CHECK(::fcntl(far, F_SETFL, O_NONBLOCK) == 0);
-  ::close(listener);
   return {near, far};
 }
 
