@@ -61,7 +61,7 @@ Spool::~Spool() {
   ENGINE_CHECK(taken_ == 0);
   ENGINE_CHECK(closed_);
   ENGINE_CHECK(working_ == 0);
-  if (options_.work != nullptr) options_.work->Cancel(wake_);
+  ENGINE_CHECK(wake_.prev == nullptr);  // the loop may have gone before
   while (!retired_.empty())
     table_.Free(retired_.PopFront());
 }

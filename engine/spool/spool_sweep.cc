@@ -82,6 +82,7 @@ void Spool::RetryRemovals(Time now, std::size_t tries) noexcept {
 std::uint32_t Spool::Close() noexcept {
   closed_ = true;
   ENGINE_CHECK(waiters_.empty());
+  if (options_.work != nullptr) options_.work->Cancel(wake_);  // for good: nobody waits any more
   while (SpoolSlot* slot = PopOldestFree())
     Remove(*slot, Time::min());
   // Remove() files them for kRemovalAgainAfter past the beginning of time: due at once.
