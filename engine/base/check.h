@@ -11,9 +11,10 @@ namespace engine {
 // Prints "file:line: check failed: condition" and aborts. Any thread.
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition) noexcept;
 
-// What a failed check does after it has printed and before it aborts: `last(context)`, once, in the
-// failing thread; it must return. The last one set counts. nullptr: nothing. Any thread.
-void SetBeforeAbort(void (*last)(void* context) noexcept, void* context) noexcept;
+// What a failed check does after it has printed `text` and before it aborts: once, in the failing
+// thread; it must return. The last one set counts. Any thread.
+using BeforeAbort = void (*)(void* context, const char* text) noexcept;
+void SetBeforeAbort(BeforeAbort last, void* context) noexcept;
 // Takes it back if it was set with this context.
 void ClearBeforeAbort(void* context) noexcept;
 

@@ -79,7 +79,7 @@ struct Log::Writer {
 
   void Push(Level level, std::string_view line) noexcept;
   void Wake() noexcept;
-  void AwaitCarried() noexcept;
+  void CarryLast(std::string_view line) noexcept;
   void Run() noexcept;
   bool EmitSome() noexcept;
   void SleepAs(std::uint32_t how, Time at_most) noexcept;
@@ -138,10 +138,12 @@ void Log::Writer::Wake() noexcept {
   if (state.exchange(kBusy) != kBusy) FutexWake(state);
 }
 
-// A check has failed: what was gathered says how it came to that.
-void Log::Writer::AwaitCarried() noexcept {
+// A check has failed: what was gathered says how it came to that, `line` what it was. (A daemon's
+// standard error goes nowhere.)
+void Log::Writer::CarryLast(std::string_view line) noexcept {
+  if (pthread_equal(pthread_self(), thread) != 0) return;
+  Push(Level::kError, line);
   const std::uint64_t end = tail.load();
-  if (end == 0 || pthread_equal(pthread_self(), thread) != 0) return;
   const Cell& last = cells[(end - 1) & (kLineCount - 1)];
   Wake();
   const Time until = MonotonicNow() + kAbortWaitMax;
@@ -239,7 +241,8 @@ bool Log::Start() {
   if (error != 0) return false;
   pthread_setname_np(writer_->thread, "log");
   writer_->started = true;
-  SetBeforeAbort([](void* writer) noexcept { static_cast<Writer*>(writer)->AwaitCarried(); },
+  SetBeforeAbort([](void* writer,
+                    const char* text) noexcept { static_cast<Writer*>(writer)->CarryLast(text); },
                  writer_.get());
   return true;
 }

@@ -10,8 +10,8 @@
 // keep coming no thread makes a system call to wake it. With none in that time it sleeps until the
 // next line, which it carries at once.
 //
-// A failed ENGINE_CHECK waits until what was gathered is carried, kAbortWaitMax at most. (A process
-// that a signal ends loses the lines of up to kGatherMax.)
+// A failed ENGINE_CHECK is told as an error line too, and waits until what was gathered is carried,
+// kAbortWaitMax at most. (A process that a signal ends loses the lines of up to kGatherMax.)
 //
 // Before Start() and after Stop() a line goes straight to the sink, in the caller's thread (threads
 // do not survive fork(), so Start() belongs after daemonizing). A sink may block for as long as it
