@@ -40,6 +40,7 @@ class StallGovernor;  // engine/io/stall_governor.h
 struct LoopOptions {
   Disk* disk = nullptr;                // the shard's; outlives the loop, as all below
   Disk* file_thread_disk = nullptr;    // same root, another object; nullptr: Submit is never called
+  Disk* heavy_file_disk = nullptr;     // one more for FileOp::heavy; nullptr: no thread of its own
   StallGovernor* stalls = nullptr;     // told how long FileOps take; nullptr: nobody asks
   std::uint32_t sockets_max = 65'536;  // address space only, until used
   // io_uring alone; smaller in tests, so that what is rare happens.

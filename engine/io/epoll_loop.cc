@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<Loop>> EpollLoop::Make(const LoopOptions& options
 EpollLoop::EpollLoop(const LoopOptions& options, int epoll) noexcept
     : DirectLoop(options),
       epoll_(epoll),
-      files_(mailbox(), options.file_thread_disk, options.stalls) {}
+      files_(mailbox(), options.file_thread_disk, options.heavy_file_disk, options.stalls) {}
 
 EpollLoop::~EpollLoop() {
   ::close(epoll_);

@@ -48,7 +48,7 @@ class EpollLoop final : public DirectLoop {
   bool pwait2_missing_ = false;  // before Linux 5.11, or filtered
   std::size_t event_count_ = 0;
   std::array<epoll_event, kEventsPerTurnMax> events_{};
-  FileThread files_;
+  FileThreads files_;
 };
 
 }  // namespace engine

@@ -1,6 +1,6 @@
 // An asynchronous file operation: what a shard gives away when the disk stalls.
 //
-//   owner:  fill in -> Loop::Submit ->  ring or file thread  -> result -> done, in a later turn
+//   owner:  fill in -> Loop::Submit ->  ring or file threads -> result -> done, in a later turn
 //
 //   kind          reads                        answers (`result` as the Disk call of that name)
 //   kWriteV       file, offset, data           octets, maybe fewer than given; the caller goes on
@@ -49,6 +49,8 @@ inline constexpr std::size_t kFileOpKindCount = 7;
 struct FileOp {
   FileOpKind kind = FileOpKind::kWriteV;
   bool sync = false;  // kCloseFile: fsync first
+  // It may wait for many pages of its file to be written: nothing light waits behind it.
+  bool heavy = false;
   int file = -1;
   std::uint64_t offset = 0;  // kTruncate: the new size
   std::span<const iovec> data;

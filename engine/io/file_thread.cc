@@ -11,8 +11,8 @@
 
 namespace engine {
 
-FileThread::FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls) noexcept
-    : ops_(stalls), home_(home), disk_(disk) {
+FileThread::FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls, const char* name) noexcept
+    : ops_(stalls), home_(home), disk_(disk), name_(name) {
   for (std::uint32_t i = 0; i < FileOps::kFileOpsMax; ++i) {
     jobs_[i].thread = this;
     jobs_[i].index = i;
@@ -45,7 +45,7 @@ void FileThread::Submit(FileOp& op) noexcept {
 }
 
 void FileThread::Run() noexcept {
-  ::pthread_setname_np(::pthread_self(), "file-work");
+  ::pthread_setname_np(::pthread_self(), name_);
   for (;;) {
     if (inbox_.PrepareSleep()) {
       pollfd wake{inbox_.wake_descriptor(), POLLIN, 0};

@@ -1,7 +1,11 @@
-// The thread that does a loop's file operations where its kernel interface has none for them: all
-// kinds under epoll, all but writes under io_uring.
+// The threads that do a loop's file operations where its kernel interface has none for them: all
+// kinds under epoll, all but heavy writes under io_uring.
 //
 //   loop: Submit -> thread's mailbox -> Disk call -> loop's mailbox -> FileOp::done in the loop
+//
+// Two to a loop, of which one does what is heavy: on a throttled disk a removal waits until the
+// pages of its file that are on their way to the disk are there. And the kernel holds up a thread
+// by what this thread has made dirty: one that only ever writes a little is held up little.
 //
 // Started with the first operation (only a stalling disk asks for one). It blocks all signals. One
 // operation at a time, in order: behind a frozen file system the others wait, and the shard does
@@ -25,7 +29,8 @@ class FileThread {
  public:
   // `home` is the mailbox of the loop that submits. `disk` is for this thread alone, with the same
   // root as the shard's own; nullptr: nothing is ever submitted. Both outlive this, and `stalls`.
-  FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls) noexcept;
+  // `name`: of the thread, at most 15 octets.
+  FileThread(Mailbox& home, Disk* disk, StallGovernor* stalls, const char* name) noexcept;
   ~FileThread();
   FileThread(const FileThread&) = delete;
   FileThread& operator=(const FileThread&) = delete;
@@ -53,7 +58,26 @@ class FileThread {
   std::thread thread_;
   Mailbox& home_;
   Disk* disk_;
+  const char* name_;
   std::atomic<bool> quitting_{false};
+};
+
+// A loop's two: FileOp::heavy goes to one of them, the rest to the other.
+class FileThreads {
+ public:
+  // `heavy_disk` nullptr: there is one thread, for all.
+  FileThreads(Mailbox& home, Disk* disk, Disk* heavy_disk, StallGovernor* stalls) noexcept
+      : light_(home, disk, stalls, "file-work"),
+        heavy_(home, heavy_disk, stalls, "file-heavy"),
+        has_heavy_(heavy_disk != nullptr) {}
+
+  void Submit(FileOp& op) noexcept { (op.heavy && has_heavy_ ? heavy_ : light_).Submit(op); }
+  std::uint32_t in_flight() const noexcept { return light_.in_flight() + heavy_.in_flight(); }
+
+ private:
+  FileThread light_;
+  FileThread heavy_;
+  bool has_heavy_;
 };
 
 }  // namespace engine

@@ -44,10 +44,16 @@ absl::Status Shard::Make() {
   disk = PosixDisk::Open(options_.disk);
   if (!disk.ok()) return disk.status();
   file_thread_disk_ = *std::move(disk);
+  // Nobody watches: it works only once others have shown that the disk stalls.
+  options_.disk.calls = nullptr;
+  disk = PosixDisk::Open(options_.disk);
+  if (!disk.ok()) return disk.status();
+  heavy_file_disk_ = *std::move(disk);
   absl::StatusOr<std::unique_ptr<Loop>> loop =
       MakeLoop(options_.io,
                {.disk = disk_.get(),
                 .file_thread_disk = file_thread_disk_.get(),
+                .heavy_file_disk = heavy_file_disk_.get(),
                 .stalls = options_.stalls,
                 .sockets_max = options_.sockets_max});
   if (!loop.ok()) return loop.status();
@@ -78,6 +84,7 @@ void Shard::Run() noexcept {
   }
   if (disk_ != nullptr) disk_->CloseFoldersBy(nullptr);
   loop_.reset();  // here: a ring belongs to its thread
+  heavy_file_disk_.reset();
   file_thread_disk_.reset();
   disk_.reset();
 }

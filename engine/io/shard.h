@@ -108,6 +108,7 @@ class Shard {
   absl::Status status_;  // why kFailed
   std::unique_ptr<PosixDisk> disk_;
   std::unique_ptr<PosixDisk> file_thread_disk_;  // the same root, for the loop's file thread
+  std::unique_ptr<PosixDisk> heavy_file_disk_;   // and for the one that does heavy work
   std::unique_ptr<Loop> loop_;
   std::array<Listening, kListenersMax> listenings_{};
   std::array<HandOver, kHandOversMax> hand_overs_{};

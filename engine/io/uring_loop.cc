@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<Loop>> UringLoop::Make(const LoopOptions& options
 UringLoop::UringLoop(const LoopOptions& options) noexcept
     : DirectLoop(options),
       writes_(options.stalls),
-      file_thread_(mailbox(), options.file_thread_disk, options.stalls) {}
+      file_threads_(mailbox(), options.file_thread_disk, options.heavy_file_disk, options.stalls) {}
 
 absl::Status UringLoop::Open(const LoopOptions& options) {
   if (absl::Status status = OpenRing(&ring_, options.submissions, options.completions);
@@ -174,7 +174,7 @@ void UringLoop::ForgetListener(SocketId watch, int) noexcept {
 }
 
 void UringLoop::Submit(FileOp& op) noexcept {
-  if (op.kind != FileOpKind::kWriteV) return file_thread_.Submit(op);
+  if (op.kind != FileOpKind::kWriteV || !op.heavy) return file_threads_.Submit(op);
   io_uring_sqe* sqe = NextSqe();
   for (int tries = 0; sqe == nullptr; ++tries) {
     ENGINE_CHECK(tries < kSubmitTriesMax);

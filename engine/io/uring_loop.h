@@ -10,8 +10,8 @@
 //
 // A WRITEV goes straight to an io-wq worker (IOSQE_ASYNC): buffered writes end there anyway, and
 // the attempt before it blocks on a frozen file system (before Linux 6.12). At most kWorkersBounded
-// per ring (uring_setup.cc). The other kinds of file work have no opcode or several calls: file
-// thread.
+// per ring (uring_setup.cc), and heavy ones alone: a worker that the kernel holds up for what large
+// messages make dirty does not hold up small ones. All else goes to file threads (file_thread.h).
 //
 // Close: cancels, then CLOSE, queued for the kernel: no system call of their own. The peer sees the
 // end when the turn has ended and the ring is entered; until then the descriptor's number is taken,
@@ -52,7 +52,7 @@ class UringLoop : public DirectLoop {
   void Submit(FileOp& op) noexcept override;
   void CloseDescriptor(int fd) noexcept override { CloseLater(fd); }
   std::uint32_t file_ops() const noexcept override {
-    return writes_.in_flight() + file_thread_.in_flight();
+    return writes_.in_flight() + file_threads_.in_flight();
   }
   const char* source_name() const noexcept override { return "io_uring poll"; }
 
@@ -94,7 +94,7 @@ class UringLoop : public DirectLoop {
   unsigned spares_ = 0;
   unsigned spares_asked_ = 0;  // of the ring, not there yet
   FileOps writes_;
-  FileThread file_thread_;  // all other kinds
+  FileThreads file_threads_;  // all but heavy writes
 };
 
 }  // namespace engine

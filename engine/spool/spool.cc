@@ -95,7 +95,7 @@ SpoolSlot* Spool::Hand(SpoolSlot& slot) noexcept {
 
 SpoolRefusal Spool::MayTake(Time now) noexcept {
   if (closed_) return SpoolRefusal::kClosed;
-  switch (budget_.Admit(now, !reuse_ || free_slots() == 0)) {
+  switch (budget_.Admit(now, !reuse_ || AtHand() == 0)) {
     case DiskBudget::Answer::kEnough: return SpoolRefusal::kNone;
     case DiskBudget::Answer::kBytesLow: return SpoolRefusal::kBytesLow;
     case DiskBudget::Answer::kInodesLow: return SpoolRefusal::kInodesLow;
@@ -106,9 +106,25 @@ SpoolRefusal Spool::MayTake(Time now) noexcept {
 
 // With reuse off, of use is what was made for somebody who no longer waited.
 SpoolSlot* Spool::PopFree() noexcept {
-  if (reuse_ && !warm_.empty()) return &Left(warm_.PopFront());
-  if (bare_.empty() || (!reuse_ && bare_.front().generation_ > 0)) return nullptr;
-  return &Left(bare_.PopFront());
+  FreeList* from = nullptr;
+  if (reuse_ && !warm_.empty()) from = &warm_;
+  if (reuse_ && TakesLarge() && (from == nullptr || large_.front().since_ > warm_.front().since_))
+    from = &large_;
+  if (from == nullptr && !bare_.empty() && (reuse_ || bare_.front().generation_ == 0))
+    from = &bare_;
+  return from == nullptr ? nullptr : &Left(from->PopFront());
+}
+
+// Asynchronous, of a large slot one is only made use of where there will be no other.
+bool Spool::TakesLarge() const noexcept {
+  if (large_.empty()) return false;
+  return !async() || (warm_.empty() && bare_.empty() && MayMake() != SpoolRefusal::kNone);
+}
+
+// What PopFree() has.
+std::size_t Spool::AtHand() const noexcept {
+  if (!reuse_) return fresh_;
+  return warm_.size() + bare_.size() + (TakesLarge() ? large_.size() : 0);
 }
 
 // `slot` is no longer one of the free ones.
@@ -194,6 +210,8 @@ void Spool::EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {
     ++counters_.retired_doubt;
   } else if (closed_ || !reuse_) {
     ++counters_.removed_reuse_off;
+  } else if (async() && IsLarge(slot.file_bytes_)) {
+    ++counters_.removed_large;
   } else if (async()) {
     slot.state_ = SpoolSlot::State::kReturning;
     Start(slot, SpoolStep::kLook, FileOpKind::kCleanSlot);
@@ -248,6 +266,11 @@ void Spool::Keep(SpoolSlot& slot, Time now) noexcept {
   const bool fits = slot.file_bytes_ <= limits_.kept_slot_bytes_max &&
                     kept_bytes_ + slot.file_bytes_ <= limits_.kept_bytes_max;
   slot.since_ = now;
+  if (async() && IsLarge(slot.file_bytes_)) {
+    ++counters_.removed_large;
+    Remove(slot, now);
+    return;
+  }
   if (!fits) {
     if (async()) {
       StartCut(slot, SpoolStep::kCutKept, 0);

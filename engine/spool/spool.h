@@ -28,6 +28,9 @@
 // with an operation of its message under way is kDraining until that has ended, and is retired
 // then, whatever its fate.
 //
+// Meanwhile a large file (light_bytes_max) is not used again, but removed: before it can be cut,
+// the disk must have taken those of its pages that are under way. Its work is marked FileOp::heavy.
+//
 // Limits: SpoolLimits. Blocks that a free slot keeps are at most kept_bytes_max in all and
 // kept_slot_bytes_max in one. One thread (the owner's shard). No heap after construction.
 // It does not write (SpoolWriter), nor choose its directory (spool_dir.h).
@@ -51,6 +54,8 @@ struct SpoolLimits {
   DiskFloor floor;
   std::uint64_t kept_bytes_max = 64 * kMiB;       // blocks of free slots, whole shard
   std::uint64_t kept_slot_bytes_max = 16 * kMiB;  // blocks of one free slot
+  // Asynchronous: a file above it is heavy work (FileOp::heavy), and its slot is not used again.
+  std::uint64_t light_bytes_max = 64 * kKiB;
   std::uint32_t idle_slots_kept = 64;
   std::uint32_t spare_slots = 0;  // asynchronous: at hand or being made, for who cannot wait
   Time idle_remove_after = std::chrono::seconds(60);
@@ -102,6 +107,7 @@ struct SpoolCounters {
   std::uint64_t retired_foreign = 0;      // another inode by that name, owner or mode changed
   std::uint64_t retired_error = 0;        // anything else, also a failed truncate
   std::uint64_t removed_reuse_off = 0;    // the ordinary end with reuse off or after Close()
+  std::uint64_t removed_large = 0;        // given back above light_bytes_max, asynchronous
   std::uint64_t truncated = 0;            // on return, above a kept limit
   std::uint64_t truncated_idle = 0;
   std::uint64_t removed_idle = 0;
@@ -166,7 +172,7 @@ class Spool {
   int last_error() const noexcept { return last_error_; }  // errno behind the last refusal
   std::uint32_t taken() const noexcept { return taken_; }  // draining ones too
   std::uint32_t free_slots() const noexcept {
-    return static_cast<std::uint32_t>(warm_.size() + bare_.size());
+    return static_cast<std::uint32_t>(warm_.size() + large_.size() + bare_.size());
   }
   std::uint32_t directories() const noexcept { return table_.in_use(); }  // in whatever state
   std::uint32_t working() const noexcept { return working_; }  // slots with an operation under way
@@ -188,7 +194,12 @@ class Spool {
   static constexpr std::uint32_t kSweepsAtOnce = 8;
 
   SpoolRefusal MayTake(Time now) noexcept;
+  using FreeList = IntrusiveList<SpoolSlot, SpoolSlotTag>;
+
   SpoolSlot* PopFree() noexcept;
+  std::size_t AtHand() const noexcept;
+  bool TakesLarge() const noexcept;
+  bool IsLarge(std::uint64_t bytes) const noexcept { return bytes > limits_.light_bytes_max; }
   SpoolSlot* PopOldestFree() noexcept;
   SpoolSlot& Left(SpoolSlot& slot) noexcept;
   SpoolSlot* Hand(SpoolSlot& slot) noexcept;
@@ -204,12 +215,13 @@ class Spool {
   void Remove(SpoolSlot& slot, Time now) noexcept;
   void Removed(SpoolSlot& slot, int error, Time now) noexcept;
   int SweepMax(int inline_max) const noexcept;
-  void TruncateIdle(Time now) noexcept;
+  void TruncateIdle(FreeList& list, Time now) noexcept;
   int RemoveIdle(Time now) noexcept;
   void RetryRemovals(Time now, std::size_t tries) noexcept;
 
   // spool_async.cc
   void Start(SpoolSlot& slot, SpoolStep step, FileOpKind kind) noexcept;
+  bool IsHeavy(const SpoolSlot& slot, FileOpKind kind) const noexcept;
   SpoolRefusal StartMake() noexcept;
   SpoolRefusal WaitForSlot(SpoolWaiter* waiter) noexcept;
   SpoolRefusal MakeFor(std::size_t waiters) noexcept;
@@ -231,6 +243,7 @@ class Spool {
   DiskBudget budget_;
   SlotTable table_;
   IntrusiveList<SpoolSlot, SpoolSlotTag> warm_;     // free, file not empty; front: given back last
+  IntrusiveList<SpoolSlot, SpoolSlotTag> large_;    // as warm_, file above light_bytes_max
   IntrusiveList<SpoolSlot, SpoolSlotTag> bare_;     // free, file empty; front: last come
   IntrusiveList<SpoolSlot, SpoolSlotTag> retired_;  // front: to be tried again first
   IntrusiveList<SpoolWaiter, SpoolWaiterTag> waiters_;  // for a slot; front: waits longest

@@ -3,8 +3,9 @@
 //   Take ------> kMake --> free, or handed to who waits longest
 //   taken -----> kWrite, kSealCut, kSealClose --> the slot's waiter is told
 //   GiveBack --> kLook --clean--> fits? --yes--> free
-//                  |                '----no----> kCutKept --> free
-//                  '--anything else--> kRemove --> gone, or retired
+//        |         |                '----no----> kCutKept --> free
+//      large       '--anything else--> kRemove --> gone, or retired
+//        '---------------------------> kRemove
 //   Tick ------> kCutIdle --> free        kRemove --> gone, or retired
 //
 // What an operation's end means is decided by its step; what its slot has become meanwhile (given
@@ -29,10 +30,26 @@ void Spool::Start(SpoolSlot& slot, SpoolStep step, FileOpKind kind) noexcept {
   op.owner = &slot;
   op.slot = slot.name();
   op.file = slot.file_;
+  op.heavy = IsHeavy(slot, kind);
   op.ended = &OnOpEnded;
   slot.op_in_flight_ = true;
   ++working_;
   options_.work->Submit(op);
+}
+
+// Before a file is cut, removed or synced, its pages that are being written must be on the disk. A
+// removal may be anybody's file, and nobody waits for it.
+bool Spool::IsHeavy(const SpoolSlot& slot, FileOpKind kind) const noexcept {
+  switch (kind) {
+    case FileOpKind::kWriteV: return IsLarge(slot.length_);
+    case FileOpKind::kTruncate: return IsLarge(slot.file_bytes_);
+    case FileOpKind::kCloseFile: return slot.op_.sync;
+    case FileOpKind::kRemoveSlot: return true;
+    case FileOpKind::kMakeSlot:
+    case FileOpKind::kCleanSlot:
+    case FileOpKind::kFreeSpace: break;
+  }
+  return false;
 }
 
 SpoolRefusal Spool::StartMake() noexcept {
@@ -58,9 +75,8 @@ SpoolRefusal Spool::WaitForSlot(SpoolWaiter* waiter) noexcept {
 
 // One slot for each waiter, and the spare ones; not kNone: why one of them cannot be made.
 SpoolRefusal Spool::MakeFor(std::size_t waiters) noexcept {
-  const std::size_t at_hand = reuse_ ? free_slots() : fresh_;
   SpoolRefusal why = SpoolRefusal::kNone;
-  while (why == SpoolRefusal::kNone && making_ + at_hand < waiters + limits_.spare_slots)
+  while (why == SpoolRefusal::kNone && making_ + AtHand() < waiters + limits_.spare_slots)
     why = StartMake();
   return why;
 }
@@ -230,7 +246,8 @@ void Spool::JoinFree(SpoolSlot& slot) noexcept {
   slot.state_ = State::kFree;
   kept_bytes_ += slot.file_bytes_;
   if (slot.generation_ == 0) ++fresh_;
-  auto& list = slot.file_bytes_ == 0 ? bare_ : warm_;
+  FreeList& used = IsLarge(slot.file_bytes_) ? large_ : warm_;
+  FreeList& list = slot.file_bytes_ == 0 ? bare_ : used;
   if (reuse_ || slot.generation_ == 0) {
     list.PushFront(slot);
   } else {

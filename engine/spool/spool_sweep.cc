@@ -1,9 +1,10 @@
 // The part of the spool that time drives: idle slots, removals that failed, and the end.
 //
-// Free slots lie in two lists, warm_ (file not empty) and bare_ (empty), newest first. What is
-// older than truncate_idle_after leaves warm_ at its end, so the oldest slots of all are at the end
-// of bare_. (A slot truncated on return enters bare_ before older warm ones do; removal then waits
-// for the younger one behind which it lies. It is a matter of memory, not of content.)
+// Free slots lie in three lists, warm_ (file not empty), large_ (above light_bytes_max) and bare_
+// (empty), newest first. What is older than truncate_idle_after leaves the first two at their end,
+// so the oldest slots of all are at the end of bare_. (A slot truncated on return enters bare_
+// before older warm ones do; removal then waits for the younger one behind which it lies. It is a
+// matter of memory, not of content.)
 #include <algorithm>
 
 #include "engine/base/check.h"
@@ -13,7 +14,8 @@ namespace engine {
 
 void Spool::Tick(Time now) noexcept {
   if (async()) MakeFor(waiters_.size());
-  TruncateIdle(now);
+  TruncateIdle(large_, now);
+  TruncateIdle(warm_, now);
   const int removed = RemoveIdle(now);
   RetryRemovals(now,
                 static_cast<std::size_t>(SweepMax(kRemovalsPerTick) - (async() ? 0 : removed)));
@@ -25,11 +27,11 @@ int Spool::SweepMax(int inline_max) const noexcept {
   return working_ < kSweepsAtOnce ? static_cast<int>(kSweepsAtOnce - working_) : 0;
 }
 
-void Spool::TruncateIdle(Time now) noexcept {
-  for (int i = SweepMax(kTruncatesPerTick); i > 0 && !warm_.empty(); --i) {
-    SpoolSlot& slot = warm_.back();
+void Spool::TruncateIdle(FreeList& list, Time now) noexcept {
+  for (int i = SweepMax(kTruncatesPerTick); i > 0 && !list.empty(); --i) {
+    SpoolSlot& slot = list.back();
     if (now - slot.since_ < limits_.truncate_idle_after) return;
-    warm_.Erase(slot);
+    list.Erase(slot);
     Left(slot);
     if (async()) {
       StartCut(slot, SpoolStep::kCutIdle, 0);
@@ -47,8 +49,9 @@ void Spool::TruncateIdle(Time now) noexcept {
 
 SpoolSlot* Spool::PopOldestFree() noexcept {
   // With reuse off, what was used goes first.
-  if (!bare_.empty() && (reuse_ || warm_.empty())) return &Left(bare_.PopBack());
-  return warm_.empty() ? nullptr : &Left(warm_.PopBack());
+  FreeList* from = warm_.empty() ? &large_ : &warm_;
+  if (!bare_.empty() && (reuse_ || from->empty())) from = &bare_;
+  return from->empty() ? nullptr : &Left(from->PopBack());
 }
 
 // Answers the number of removals tried.

@@ -72,8 +72,13 @@ PosixWorld::PosixWorld(SocketKind kind, Maker maker) : kind_(kind) {
   disk = PosixDisk::Open({.root = dir_.path()});
   ENGINE_CHECK(disk.ok());
   file_thread_disk_ = *std::move(disk);
-  absl::StatusOr<std::unique_ptr<Loop>> loop = maker(
-      {.disk = disk_.get(), .file_thread_disk = file_thread_disk_.get(), .sockets_max = 8192});
+  disk = PosixDisk::Open({.root = dir_.path()});
+  ENGINE_CHECK(disk.ok());
+  heavy_file_disk_ = *std::move(disk);
+  absl::StatusOr<std::unique_ptr<Loop>> loop = maker({.disk = disk_.get(),
+                                                      .file_thread_disk = file_thread_disk_.get(),
+                                                      .heavy_file_disk = heavy_file_disk_.get(),
+                                                      .sockets_max = 8192});
   EXPECT_TRUE(loop.ok()) << loop.status();
   ENGINE_CHECK(loop.ok());
   loop_ = *std::move(loop);

@@ -65,6 +65,7 @@ class PosixWorld final : public LoopWorld {
   TempDir dir_{"/dev/shm"};  // a file system where slots can be looked at
   std::unique_ptr<PosixDisk> disk_;
   std::unique_ptr<PosixDisk> file_thread_disk_;
+  std::unique_ptr<PosixDisk> heavy_file_disk_;
   std::unique_ptr<Loop> loop_;
   std::vector<int> fars_;
   std::vector<std::unique_ptr<Place>> places_;

@@ -152,6 +152,47 @@ TEST_F(SpoolAsyncTest, WhatIsTooLargeToKeepIsCutFirst) {
   EXPECT_EQ(Content(slot), "");
 }
 
+TEST_F(SpoolAsyncTest, ALargeFileIsRemovedAndNotUsedAgain) {
+  SpoolLimits limits;
+  limits.light_bytes_max = 10;
+  Open(limits);
+  SpoolSlot& large = Message("more than ten octets");
+  const std::string name(large.name());
+  spool().GiveBack(large, SpoolFate::kVerdict, world_.now());
+  SpoolSlot& small = Message("few");
+  EXPECT_NE(small.name(), name);
+  spool().GiveBack(small, SpoolFate::kVerdict, world_.now());
+  Pass(1s);
+  EXPECT_EQ(spool().counters().removed_large, 1U);
+  EXPECT_EQ(spool().free_slots(), 1U);
+  EXPECT_EQ(Slots().size(), 1U);
+  EXPECT_EQ(Take(), &small);
+  spool().GiveBack(small, SpoolFate::kUnread, world_.now());
+}
+
+TEST_F(SpoolAsyncTest, ALargeFreeFileIsLeftAloneUntilTheDiskIsGoodOrSlotsRunOut) {
+  SpoolLimits limits;
+  limits.light_bytes_max = 10;
+  limits.slots_max = 2;
+  Open(limits);
+  EndStall();
+  SpoolSlot* large = Take();
+  Waiter waiter;
+  EXPECT_EQ(Write(*large, "more than ten octets", waiter), 0);
+  EXPECT_EQ(spool().Seal(*large), 0);
+  spool().GiveBack(*large, SpoolFate::kVerdict, world_.now());
+  EXPECT_EQ(Take(), large) << "inline, the last one given back";
+  spool().GiveBack(*large, SpoolFate::kVerdict, world_.now());
+  Stall();
+  SpoolSlot* made = Take();
+  ASSERT_NE(made, nullptr);
+  EXPECT_NE(made, large);
+  EXPECT_EQ(Take(), large) << "no other can be made";
+  spool().GiveBack(*large, SpoolFate::kUnread, world_.now());
+  spool().GiveBack(*made, SpoolFate::kUnread, world_.now());
+  Pass(1s);
+}
+
 TEST_F(SpoolAsyncTest, TheSweepStartsFewAtOnceAndEnds) {
   SpoolLimits limits;
   limits.idle_slots_kept = 5;
