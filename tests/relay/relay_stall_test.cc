@@ -43,10 +43,13 @@ class RelayStallTest : public RelayScenarioTest {
     relay_->ConnectAt(server, at);
     return server;
   }
-  milter::MtaScript LargeScript() {
-    milter::MtaScript script = relay_->MakeScript(Large());
+  milter::MtaScript LargeScript() { return ScriptOf(Large(), 2'000'000); }
+  // Longer than kOne, and no large file.
+  milter::MtaScript LongerScript() { return ScriptOf(kOne, 30'000); }
+  milter::MtaScript ScriptOf(const SessionMix& mix, std::size_t body_bytes) {
+    milter::MtaScript script = relay_->MakeScript(mix);
     milter::Transaction& t = script.transactions[0];
-    while (t.body.size() < 2'000'000) {
+    while (t.body.size() < body_bytes) {
       t.body += "more of it\r\n";
       relay_->ledger()[t.queue_id].content += "more of it\n";
     }
@@ -199,7 +202,7 @@ TEST_F(RelayStallTest, ErrorsOfOperationsAreTemporaryFailures) {
     if (relay_ != nullptr) TearDown();
     Begin(Options(FileWork::kAsync));
     // Its slot is used again, and its file is longer than what follows.
-    Play(LargeScript());
+    Play(LongerScript());
     RunAll();
     relay_->disk(0).FailNext(c.call, c.error);
     SimMailServer& server = PlayOne();
