@@ -128,6 +128,7 @@ RelayDriver::RelayDriver(const RelayOptions& options)
     : root_(MakeRoot()),
       milter_address_(UnixAddress(root_ + "/milter.sock")),
       scanner_slots_(options.scanner_slots),
+      governor_(options.config.spool_writes),
       log_emitted_(std::make_shared<std::atomic<bool>>(false)),
       log_(std::make_unique<SilentSink>(log_emitted_)) {
   // As BlockSignals() does; the other signals stay those of the benchmark.
@@ -156,12 +157,19 @@ RelayDriver::RelayDriver(const RelayOptions& options)
       engine::PosixDisk::Open({.root = root_ + "/spool"});
   ENGINE_CHECK(disk.ok());
   disk_ = *std::move(disk);
+  disk = engine::PosixDisk::Open({.root = root_ + "/spool"});
+  ENGINE_CHECK(disk.ok());
+  file_thread_disk_ = *std::move(disk);
   absl::StatusOr<std::unique_ptr<engine::Loop>> loop =
-      engine::MakeLoop(options.io, {.disk = disk_.get(), .sockets_max = kSocketsMax});
+      engine::MakeLoop(options.io,
+                       {.disk = disk_.get(),
+                        .file_thread_disk = file_thread_disk_.get(),
+                        .sockets_max = kSocketsMax});
   ENGINE_CHECK(loop.ok());
   loop_ = *std::move(loop);
-  shard_ = std::make_unique<relay::ShardApp>(
-      relay::ShardParts{settings_, *loop_, scanner_slots_, shared_, host_, log_, &WallSeconds, 0});
+  disk_->CloseFoldersBy(loop_.get());
+  shard_ = std::make_unique<relay::ShardApp>(relay::ShardParts{
+      settings_, *loop_, scanner_slots_, shared_, governor_, host_, log_, &WallSeconds});
   absl::StatusOr<engine::Listener> listener = engine::Listener::Open(milter_address_, {});
   ENGINE_CHECK(listener.ok());
   listener_ = *std::move(listener);
@@ -178,7 +186,9 @@ RelayDriver::~RelayDriver() {
   while (!shard_->done())
     loop_->RunTurn(std::chrono::milliseconds(10));
   shard_.reset();
+  disk_->CloseFoldersBy(nullptr);
   loop_.reset();
+  file_thread_disk_.reset();
   disk_.reset();
   scanner_.reset();
   std::error_code error;

@@ -24,6 +24,7 @@
 #include "engine/base/log.h"
 #include "engine/io/make_loop.h"
 #include "engine/io/posix_disk.h"
+#include "engine/io/stall_governor.h"
 #include "engine/net/listener.h"
 #include "engine/quota/slot_pool.h"
 #include "milter/mta_session.h"
@@ -86,6 +87,7 @@ class RelayDriver {
   engine::Address milter_address_;
   relay::Settings settings_;
   engine::SlotPool scanner_slots_;
+  engine::StallGovernor governor_;
   relay::SharedCounts shared_;
   QuietHost host_;
   std::shared_ptr<std::atomic<bool>> log_emitted_;
@@ -93,6 +95,7 @@ class RelayDriver {
   engine::Listener listener_;
   std::unique_ptr<ReplyingScanner> scanner_;
   std::unique_ptr<engine::PosixDisk> disk_;
+  std::unique_ptr<engine::PosixDisk> file_thread_disk_;
   std::unique_ptr<engine::Loop> loop_;
   std::unique_ptr<relay::ShardApp> shard_;
   Tally tally_;
