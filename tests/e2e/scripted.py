@@ -9,8 +9,10 @@ be waited for (it does not answer, crashes, or leaves things behind); such tests
 run on the incumbent.
 """
 
+import os
 import threading
 import unittest
+from pathlib import Path
 
 from milter_peer import MilterPeer, message_steps
 from scanner import Scanner, reply
@@ -139,7 +141,8 @@ class Hold:
 
 
 def files_below(folder):
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """Folders may vanish meanwhile; os.walk() goes on where Path.rglob() would raise."""
+    return [Path(parent) / name for parent, _, names in os.walk(folder) for name in names]
 
 
 def contains(folder, marker):

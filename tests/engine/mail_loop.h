@@ -26,6 +26,7 @@ class MailLoop : public Loop {
   }
   void Listen(int, void (*)(void*, int) noexcept, void*) noexcept override { Unused<int>(); }
   void StopListening(int) noexcept override { Unused<int>(); }
+  void CloseDescriptor(int) noexcept override { Unused<int>(); }
   IoResult Send(SocketId, Gather) noexcept override { return Unused<IoResult>(); }
   IoResult SendFrom(SocketId, Pipe&, std::size_t) noexcept override { return Unused<IoResult>(); }
   void EndSending(SocketId) noexcept override { Unused<int>(); }
