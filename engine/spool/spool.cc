@@ -3,6 +3,7 @@
 #include "engine/spool/spool.h"
 
 #include <cerrno>
+#include <utility>
 
 #include "engine/base/check.h"
 
@@ -179,12 +180,13 @@ int Spool::Seal(SpoolSlot& slot, SpoolWaiter* waiter) noexcept {
   // Only where the size was seen after the last reader, who may have lengthened it.
   const bool size_known = slot.size_seen_ + 1 == slot.generation_;
   const bool exact = size_known && slot.file_bytes_ == slot.length_;
-  if (reuse_ && exact) return 0;
+  const bool cut = SealCuts(slot);
+  if (cut && exact) return 0;
   if (waiter != nullptr && async()) {
     StartSeal(slot, *waiter);
     return EINPROGRESS;
   }
-  if (reuse_) return TruncateFile(slot, slot.length_);
+  if (cut) return TruncateFile(slot, slot.length_);
   // Another host may look at size and content before ours has written them back; closing is what
   // makes them visible there. The descriptor is gone also when this fails.
   const IoResult result = disk_->CloseFile(slot.file_, true);
@@ -294,8 +296,8 @@ void Spool::Remove(SpoolSlot& slot, Time now) noexcept {
     Start(slot, SpoolStep::kRemove, FileOpKind::kRemoveSlot);
     return;
   }
-  const IoResult result =
-      Uninterrupted([&]() noexcept { return disk_->RemoveSlot(slot.name(), slot.file_); });
+  const IoResult result = Uninterrupted(
+      [&]() noexcept { return disk_->RemoveSlot(slot.name(), std::exchange(slot.file_, -1)); });
   Removed(slot, result.error, now);
 }
 

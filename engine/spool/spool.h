@@ -205,6 +205,9 @@ class Spool {
   SpoolSlot* Hand(SpoolSlot& slot) noexcept;
   SpoolRefusal MayMake() const noexcept;
   SpoolRefusal MakeSlot(SpoolSlot** made) noexcept;
+  // Of a slot that was used before, also where reuse has ended under the message: an earlier one's
+  // octets may be behind it.
+  bool SealCuts(const SpoolSlot& slot) const noexcept { return reuse_ || slot.generation_ > 1; }
   int TruncateFile(SpoolSlot& slot, std::uint64_t bytes) noexcept;
   void EndUse(SpoolSlot& slot, SpoolFate fate, Time now) noexcept;
   bool LooksClean(SpoolSlot& slot) noexcept;

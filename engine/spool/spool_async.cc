@@ -102,7 +102,7 @@ void Spool::WriteLater(SpoolSlot& slot,
 
 void Spool::StartSeal(SpoolSlot& slot, SpoolWaiter& waiter) noexcept {
   slot.op_.waiter = &waiter;
-  if (reuse_) {
+  if (SealCuts(slot)) {
     StartCut(slot, SpoolStep::kSealCut, slot.length_);
   } else {
     slot.op_.sync = true;

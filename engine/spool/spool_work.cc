@@ -40,7 +40,10 @@ void SpoolWork::OnDone(FileOp& op) noexcept {
 }
 
 void SpoolWork::Finish(SpoolOp& op) noexcept {
-  if (op.result.error == EINTR && ++op.interrupts <= kInterruptsMax) {
+  // A descriptor that such a call was given is gone in any case, and may be somebody else's by now.
+  const bool again = op.kind != FileOpKind::kCloseFile;
+  if (op.kind == FileOpKind::kRemoveSlot) op.file = -1;
+  if (op.result.error == EINTR && again && ++op.interrupts <= kInterruptsMax) {
     Begin(op);
     return;
   }

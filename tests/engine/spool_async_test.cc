@@ -107,6 +107,43 @@ TEST_F(SpoolAsyncTest, TriesAgainWhenInterrupted) {
   spool().GiveBack(*slot, SpoolFate::kUnread, world_.now());
 }
 
+// Its number may be somebody else's by then. TearDown tells what the disk met.
+TEST_F(SpoolAsyncTest, AnInterruptedOperationClosesTheFileOnce) {
+  Open(SpoolLimits(), false);
+  SpoolSlot* slot = Take();
+  Waiter waiter;
+  disk().FailNext(DiskCall::kCloseFile, EINTR);
+  EXPECT_EQ(spool().Seal(*slot, &waiter), EINPROGRESS);
+  Pass(1s);
+  EXPECT_EQ(waiter.error, EINTR);
+  EXPECT_EQ(slot->file(), -1);
+  spool().GiveBack(*slot, SpoolFate::kDoubt, world_.now());
+  Pass(1s);
+  slot = Take();
+  disk().FailNext(DiskCall::kRemoveSlot, EINTR);
+  spool().GiveBack(*slot, SpoolFate::kDoubt, world_.now());
+  Pass(1s);
+  EXPECT_TRUE(Slots().empty());
+}
+
+TEST_F(SpoolAsyncTest, ASealCutsAnEarlierMessageAlsoWhenReuseEndedMeanwhile) {
+  Open();
+  SpoolSlot& other = Message("other");
+  SpoolSlot* slot = TakeUsed();
+  ASSERT_GT(slot->generation(), 1U);
+  Waiter waiter;
+  EXPECT_EQ(Write(*slot, "short", waiter), EINPROGRESS);
+  disk().FailNext(DiskCall::kCleanSlot, ENOTSUP);
+  spool().GiveBack(other, SpoolFate::kVerdict, world_.now());
+  Pass(1s);
+  ASSERT_FALSE(spool().reuse());
+  EXPECT_EQ(spool().Seal(*slot, &waiter), EINPROGRESS);
+  Pass(1s);
+  EXPECT_EQ(waiter.error, 0);
+  EXPECT_EQ(Content(*slot), "short");
+  spool().GiveBack(*slot, SpoolFate::kVerdict, world_.now());
+}
+
 TEST_F(SpoolAsyncTest, ASlotGivenBackUnderWayDrainsAndIsRetired) {
   Open();
   SpoolSlot* slot = Take();

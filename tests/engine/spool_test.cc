@@ -236,6 +236,34 @@ TEST_F(SpoolTest, EndsReuseForGoodWhenLeasesDoNotWork) {
   EXPECT_TRUE(Slots().empty());
 }
 
+TEST_F(SpoolTest, SealCutsAnEarlierMessageAlsoWhenReuseEndedMeanwhile) {
+  Open();
+  SpoolSlot& other = Message("other");
+  spool().GiveBack(Message("octets of an earlier message"), SpoolFate::kVerdict, now_);
+  SpoolSlot* slot = Take();
+  writer_->Open(*slot, 1 * kMiB);
+  EXPECT_EQ(writer_->AddCopy("short"), 0);
+  EXPECT_EQ(writer_->Flush(), 0);
+  disk_.FailNext(DiskCall::kCleanSlot, ENOTSUP);
+  spool().GiveBack(other, SpoolFate::kVerdict, now_);
+  ASSERT_FALSE(spool().reuse());
+  EXPECT_EQ(spool().Seal(*slot), 0);
+  EXPECT_EQ(Content(slot->mail_file()), "short");
+  spool().GiveBack(*slot, SpoolFate::kVerdict, now_);
+  spool().Tick(now_);
+  EXPECT_TRUE(Slots().empty());
+}
+
+// Its number may be somebody else's by then.
+TEST_F(SpoolTest, AnInterruptedRemovalClosesTheFileOnce) {
+  Open();
+  SpoolSlot& slot = Message("one");
+  disk_.FailNext(DiskCall::kRemoveSlot, EINTR);
+  spool().GiveBack(slot, SpoolFate::kDoubt, now_);
+  EXPECT_TRUE(Slots().empty());
+  EXPECT_EQ(disk_.calls(DiskCall::kRemoveSlot), 2U);  // TearDown: what the disk met
+}
+
 TEST_F(SpoolTest, MakesEachMessageANewSlotWithReuseOff) {
   Open(SpoolLimits(), false);
   SpoolSlot& one = Message("one");
