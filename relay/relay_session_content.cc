@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 
 #include "engine/base/check.h"
 #include "engine/base/scratch.h"
@@ -262,10 +263,13 @@ bool RelaySession::OnEndOfMessage() noexcept {
     EndHeader();
     if (!message_->sticky && message_->newlines.Finish()) Check(shard_.writer().AddCopy("\r"));
   }
+  // Held still where the end came before the socket was ever read by splice(2): not while it scans.
+  ENGINE_CHECK(pipe_ == nullptr || pipe_->bytes() == 0);
+  DropPipe();
   message_->state = MessageState::kScanning;
   if (writing_) EndWriting();
   HintReading();
-  if (message_->sticky) return AnswerRefusal(*message_->sticky, {});
+  if (const std::optional<Refusal> refusal = message_->sticky) return AnswerRefusal(*refusal, {});
   ENGINE_CHECK(message_->slot != nullptr);
   // Sealed when the last write has ended.
   if (message_->spool_wait.what != SpoolWait::For::kNothing) return true;

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "engine/base/check.h"
 #include "relay/relay_session.h"
@@ -155,8 +156,8 @@ void RelaySession::OnFileWork(int error) noexcept {
   Check(error);
   if (message_->state != MessageState::kScanning) {
     SetReading();
-  } else if (message_->sticky) {
-    AnswerRefusal(*message_->sticky, {});
+  } else if (const std::optional<Refusal> refusal = message_->sticky) {
+    AnswerRefusal(*refusal, {});
   } else {
     SealMessage();
   }

@@ -20,6 +20,17 @@
 
 #include "engine/base/check.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ENGINE_SLAB_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ENGINE_SLAB_POISONS 1
+#endif
+#endif
+#if defined(ENGINE_SLAB_POISONS)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace engine {
 
 struct SlabHandle {
@@ -47,6 +58,7 @@ class Slab {
   // Every record must have been freed: its owner may hold descriptors.
   ~Slab() {
     ENGINE_CHECK(in_use_ == 0);
+    Unpoison(cells_, MapBytes());
     ::munmap(cells_, MapBytes());
   }
   Slab(const Slab&) = delete;
@@ -67,6 +79,7 @@ class Slab {
     Cell& cell = cells_[index];
     ++cell.generation;
     ++in_use_;
+    Unpoison(cell.bytes, sizeof(T));
     return ::new (static_cast<void*>(cell.bytes)) T(std::forward<Args>(args)...);
   }
 
@@ -74,6 +87,7 @@ class Slab {
     Cell& cell = CellOf(record);
     ENGINE_CHECK((cell.generation & 1U) == 1U);
     record.~T();
+    Poison(cell.bytes, sizeof(T));
     ++cell.generation;
     cell.next_free = free_;
     free_ = static_cast<std::uint32_t>(&cell - cells_);
@@ -121,7 +135,22 @@ class Slab {
     std::uint32_t next_free;
   };
 
-  std::size_t MapBytes() const noexcept { return std::size_t{capacity_} * sizeof(Cell); }
+  // Under the address sanitizer whoever reads a freed record is told.
+#if defined(ENGINE_SLAB_POISONS)
+  static void Poison(const void* at, std::size_t bytes) noexcept {
+    ASAN_POISON_MEMORY_REGION(at, bytes);
+  }
+  static void Unpoison(const void* at, std::size_t bytes) noexcept {
+    ASAN_UNPOISON_MEMORY_REGION(at, bytes);
+  }
+#else
+  static void Poison(const void*, std::size_t) noexcept {}
+  static void Unpoison(const void*, std::size_t) noexcept {}
+#endif
+
+  std::size_t MapBytes() const noexcept {
+    return std::size_t{capacity_} * sizeof(Cell);
+  }
   Cell& CellOf(T& record) const noexcept {
     // bytes is the first member, so the record's address is the cell's.
     Cell* cell = reinterpret_cast<Cell*>(&record);

@@ -184,6 +184,38 @@ TEST_F(RelaySplicePeerTest, PacketsCutAnywhereAreTheSameBody) {
   EXPECT_EQ(relay_.Sum(Count::kBodiesSpliced), 1U);
 }
 
+// The octets that end a message may come before the loop has granted the reading by splice(2).
+class RelaySpliceLateTest : public RelayProtocolTest {
+ protected:
+  RelaySpliceLateTest() : RelayProtocolTest(Options()) {}
+  static WorldOptions Options() {
+    WorldOptions options = SpliceOptions();
+    options.faults.lending = 1'000'000;
+    options.faults.delay_min = options.faults.delay_max = milliseconds(50);
+    options.scanner = Calm(seconds(60));
+    return options;
+  }
+};
+
+TEST_F(RelaySpliceLateTest, NoPipeIsHeldWhileAMessageIsScanned) {
+  std::vector<std::unique_ptr<RawPeer>> waiting;
+  for (std::size_t i = 0; i <= engine::PipePool::kPipesMax; ++i) {
+    const std::string id = "Q" + std::to_string(i);
+    relay_.ledger()[id].content = "Subject: x\r\n\r\nbody";
+    Play({std::string(kOfferVersion6), "DMi\0"s + id + "\0"s, "M<a@b>\0"s, "R<c@d>\0"s});
+    Play({"LSubject\0 x\0"s, "N", "Bbody", "E"});
+    Wait(seconds(1));
+    waiting.push_back(std::move(peer_));
+    peer_ = std::make_unique<RawPeer>(relay_.peer_loop(), relay_.milter_address());
+    Wait(seconds(1));
+  }
+  EXPECT_EQ(relay_.Sum(Count::kBodiesSpliced), engine::PipePool::kPipesMax + 1);
+  EXPECT_EQ(relay_.Sum(Count::kSplicesRefused), 0U);
+  Wait(seconds(120));
+  for (const auto& peer : waiting)
+    EXPECT_EQ(peer->replies().back(), 'c');
+}
+
 TEST_F(RelaySplicePeerTest, RepliesThatAreDueComeOnceForEachPacket) {
   const std::string subject = "LSubject\0x\0"s;  // an old mail server: no white space is kept
   Play({std::string(kOfferVersion2), "DMi\0Q1\0"s, "M<a@b>\0"s, "R<c@d>\0"s, subject, "N", "Ba"});
