@@ -132,6 +132,11 @@ std::string Contradiction(const Config& config) {
     return "--spool-splice=on needs --spool-newlines=crlf: line ends cannot be changed in octets "
            "that are moved without being looked at";
   }
+  if (config.splice == SpliceChoice::kOn && config.spool_writes == engine::FileWork::kAsync) {
+    return "--spool-splice=on contradicts --spool-writes=async: splice(2) into a file waits for "
+           "the "
+           "disk; leave one of them out";
+  }
   return "";
 }
 

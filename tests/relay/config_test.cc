@@ -192,6 +192,19 @@ TEST(ConfigTest, LineEndsOfTheSpoolAreCrlfForScannersOtherThanAmavisdAlone) {
   }
 }
 
+TEST(ConfigTest, SpliceNeedsFilesThatAreWrittenInTheShard) {
+  const std::vector<std::string> splice = {
+      "--scanner-kind=other", "--spool-newlines=crlf", "--spool-splice=on"};
+  for (const char* writes : {"--spool-writes=inline", "--spool-writes=auto"}) {
+    std::vector<std::string> arguments = splice;
+    arguments.emplace_back(writes);
+    EXPECT_EQ(Parse(arguments).kind, Kind::kRun) << writes;
+  }
+  std::vector<std::string> arguments = splice;
+  arguments.emplace_back("--spool-writes=async");
+  EXPECT_NE(ErrorOf(arguments).find("--spool-writes=async"), std::string::npos);
+}
+
 TEST(ConfigTest, LastOfTwoValuesWins) {
   EXPECT_EQ(Parse({"-m", "1", "-m", "2"}).config.scanner_connections_max, 2U);
 }
