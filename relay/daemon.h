@@ -49,9 +49,6 @@ class Daemon {
   void Run() noexcept;
   // True: everything ended in time and the spool is empty.
   bool Stop() noexcept;
-  // The spool's disk stalls, or may (--spool-writes=async): whoever touches it may not come back.
-  // Never said with --spool-writes=inline, where nobody looks.
-  bool spool_stalls() const noexcept { return governor_.async(); }
 
   std::uint64_t Sum(Count count) const noexcept;
 

@@ -93,10 +93,10 @@ int Serve(relay::Config& config, relay::Startup& startup) {
   daemon.Run();
   startup.Stopping();
   const bool ended = daemon.Stop();
-  // Where the disk does not answer, the next start removes what is there.
-  const absl::Status removed = !ended && daemon.spool_stalls()
-                                   ? absl::UnavailableError("its disk stalls")
-                                   : instance->Remove();
+  // Shards that did not end wait for the disk, as a rule, and so would the removal, without end.
+  // The next start removes what is there.
+  const absl::Status removed =
+      ended ? instance->Remove() : absl::UnavailableError("shards still run");
   if (!removed.ok()) {
     log.Write(engine::Level::kWarning,
               engine::LogLine("spool not removed").Field("why", std::string(removed.message())));
