@@ -10,11 +10,11 @@ namespace {
 
 std::uint64_t Sum(const Limits& limits) {
   return std::uint64_t{limits.sessions_max} + limits.messages_max + limits.scanner_connections_max +
-         32U * limits.shards + 64U;
+         kDescriptorsPerShard * limits.shards + kDescriptorsReserve;
 }
 
 TEST(LimitsTest, DerivedLimitsFitIntoTheOpenFiles) {
-  for (const std::uint64_t files : {256, 1024, 4096, 20'000, 524'288, 1'048'576}) {
+  for (const std::uint64_t files : {512, 1024, 4096, 20'000, 524'288, 1'048'576}) {
     for (const std::uint32_t cores : {1U, 2U, 4U}) {
       const DerivedLimits derived = DeriveLimits(Config{}, cores, files);
       ASSERT_EQ(derived.error, "") << files;
