@@ -58,7 +58,7 @@ class Slab {
   // Every record must have been freed: its owner may hold descriptors.
   ~Slab() {
     ENGINE_CHECK(in_use_ == 0);
-    Unpoison(cells_, MapBytes());
+    Unpoison(cells_, std::size_t{watermark_} * sizeof(Cell));
     ::munmap(cells_, MapBytes());
   }
   Slab(const Slab&) = delete;
