@@ -152,7 +152,7 @@ TEST(ReportJsonTest, NamesTheKeyThatIsMissingOrWrong) {
   ASSERT_GT(lines.size(), 30U);
   for (std::size_t i = 3; i + 3 < lines.size(); ++i) {  // after format and version
     const std::string key = lines[i].substr(3, lines[i].find('"', 3) - 3);
-    if (key == "transactions") continue;
+    if (key == "transactions" || key == "verdict_us") continue;  // not read
     std::string without;
     std::string wrong;
     for (std::size_t other = 0; other < lines.size(); ++other) {
