@@ -241,9 +241,9 @@ std::uint64_t Daemon::Sum(Count count) const noexcept {
 void Daemon::LogCounters(std::string_view event) noexcept {
   engine::LogLine line(event);
   line.Field("sessions", shared_.sessions.load()).Field("messages", shared_.messages.load());
-  for (std::size_t i = 0; i < kCountNames.size(); ++i) {
-    const std::uint64_t sum = Sum(static_cast<Count>(i));
-    if (sum != 0) line.Field(kCountNames[i], sum);
+  for (const CountRow& row : kCountRows) {
+    const std::uint64_t sum = Sum(row.count);
+    if (sum != 0) line.Field(row.log_name, sum);
   }
   log_.Write(engine::Level::kNotice, line);
 }

@@ -129,7 +129,7 @@ TEST(RelaySimTest, SeedsReachEveryPath) {
       case relay::Count::kOrphansExpired:   // relay_scenario_test
       case relay::Count::kMessagesStalled:  // relay_stall_sim_test
         continue;
-      default: EXPECT_GT(sums[i], 0U) << relay::kCountNames[i];
+      default: EXPECT_GT(sums[i], 0U) << relay::kCountRows[i].log_name;
     }
   }
 }

@@ -115,8 +115,7 @@ TEST(RelayStallSimTest, SeedsReachEveryPath) {
                                    relay::Count::kBodiesSpliced,
                                    relay::Count::kAnsweredContinue,
                                    relay::Count::kMessagesAborted}) {
-    EXPECT_GT(sums[static_cast<std::size_t>(count)], 0U)
-        << relay::kCountNames[static_cast<std::size_t>(count)];
+    EXPECT_GT(sums[static_cast<std::size_t>(count)], 0U) << relay::CountName(count);
   }
 }
 
