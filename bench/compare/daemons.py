@@ -87,6 +87,8 @@ SUBJECTS = [
     Subject(load.EPOLL, millrace("epoll"), signal.SIGTERM),
     Subject(FLOOR, the_floor("lf"), signal.SIGKILL),
     Subject(load.FLOOR_CRLF, the_floor("crlf"), signal.SIGKILL, load.FLOOR_CRLF),
+    Subject(load.MILLRACE_CRLF, millrace(PICKED_IO, "--spool-newlines=crlf", "--scanner-kind=other"), signal.SIGTERM,
+            load.FLOOR_CRLF),
     Subject(load.ONE_SHARD, millrace(PICKED_IO, "--shards=1"), signal.SIGTERM),
     Subject(load.TWO_SHARDS, millrace(PICKED_IO, "--shards=2"), signal.SIGTERM),
     *[Subject(name, millrace(PICKED_IO, f"--shards={name.split()[1]}"), signal.SIGTERM) for name in load.MANY_SHARDS],

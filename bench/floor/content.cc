@@ -70,6 +70,24 @@ void ContentWriter::Add(Slot& slot, std::string_view piece) {
   pieces_[static_cast<std::size_t>(count_++)] = {const_cast<char*>(piece.data()), piece.size()};
 }
 
+// A folded field comes with LF at its folds.
+void ContentWriter::AddHeader(Slot& slot, std::string_view field) {
+  if (newlines_ == Newlines::kCrlf) {
+    for (std::size_t end = field.find('\n'); end != std::string_view::npos;
+         end = field.find('\n')) {
+      const bool bare = end == 0 || field[end - 1] != '\r';
+      Add(slot, field.substr(0, bare ? end : end + 1));
+      if (bare) Add(slot, "\r\n");
+      field.remove_prefix(end + 1);
+    }
+  }
+  Add(slot, field);
+}
+
+void ContentWriter::AddEndOfHeader(Slot& slot) {
+  Add(slot, newlines_ == Newlines::kCrlf ? "\r\n" : "\n");
+}
+
 void ContentWriter::AddBody(Slot& slot, char* piece, std::size_t bytes) {
   if (bytes == 0) return;
   if (newlines_ == Newlines::kLf) {

@@ -62,6 +62,10 @@ class ContentWriter {
  public:
   explicit ContentWriter(Newlines newlines) : newlines_(newlines) {}
   void Add(Slot& slot, std::string_view piece);
+  // A header field with its line end as LF; under kCrlf all its line ends become CRLF.
+  void AddHeader(Slot& slot, std::string_view field);
+  // The empty line.
+  void AddEndOfHeader(Slot& slot);
   // A piece of the body, changed in place where CRLF becomes LF.
   void AddBody(Slot& slot, char* piece, std::size_t bytes);
   // False, here and below: the file system refused.

@@ -158,7 +158,7 @@ bool FloorLoop::OnPacket(Session& session, char command, char* payload, std::siz
     }
     case 'T': return Say(session.fd, kContinue);
     case 'L': return OnHeader(session, payload, bytes);
-    case 'N': writer_.Add(SlotOf(session), "\n"); return true;
+    case 'N': writer_.AddEndOfHeader(SlotOf(session)); return true;
     case 'E': StartScan(session); return true;
     case 'A':
     case 'K': LeaveMessage(session); return true;
@@ -173,7 +173,7 @@ bool FloorLoop::OnHeader(Session& session, char* payload, std::size_t bytes) {
   if (colon == nullptr || colon == payload + bytes - 1) return false;
   *colon = ':';
   payload[bytes - 1] = '\n';
-  writer_.Add(SlotOf(session), {payload, bytes});
+  writer_.AddHeader(SlotOf(session), {payload, bytes});
   return true;
 }
 

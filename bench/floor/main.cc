@@ -22,7 +22,7 @@ constexpr char kUsage[] =
     "  --listen PATH        Unix socket to make, for the mail server\n"
     "  --scanner PATH       Unix socket of the AM.PDP scanner\n"
     "  --work DIR           empty folder for spool files\n"
-    "  --newlines lf|crlf   what the body's CRLF becomes in the spool (lf)\n";
+    "  --newlines lf|crlf   the line ends of the spool: crlf leaves the body as it came (lf)\n";
 
 int Usage(const std::string& wrong) {
   std::fprintf(stderr, "%smillrace-floor: %s\n", kUsage, wrong.c_str());

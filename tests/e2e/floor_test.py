@@ -53,6 +53,14 @@ class FloorCrlf(Floor):
     newlines = "crlf"
 
 
+class MillraceCrlf(daemon.Millrace):
+    """millrace as bench/compare measures it beside that floor."""
+
+    @classmethod
+    def own_flags(cls):
+        return [*super().own_flags(), "--spool-newlines=crlf", "--scanner-kind=other"]
+
+
 class TappedPeer(MilterPeer):
     """Keeps the octets of both directions."""
 
@@ -88,21 +96,26 @@ class Played:
         self.emails = [request.email for request in scanner.requests]
 
 
-def without_our_received(email):
+def without_our_received(email, line_end):
     """The message after its first field."""
-    lines = email.split(b"\n")
-    return b"\n".join(
+    lines = email.split(line_end)
+    return line_end.join(
         lines[next(at for at, text in enumerate(lines[1:], 1) if text[:1] not in b"\t ") :]
     )
 
 
 class FloorTest(unittest.TestCase):
     def check(self, steps, mail_server="postfix"):
-        ours = Played(daemon.Millrace, steps, mail_server)
-        floor = Played(Floor, steps, mail_server)
+        self.check_pair(daemon.Millrace, Floor, b"\n", steps, mail_server)
+        self.check_pair(MillraceCrlf, FloorCrlf, b"\r\n", steps, mail_server)
+
+    def check_pair(self, millrace, its_floor, line_end, steps, mail_server):
+        ours = Played(millrace, steps, mail_server)
+        floor = Played(its_floor, steps, mail_server)
         self.assertEqual(ours.sent, floor.sent)
         self.assertEqual(ours.got, floor.got)
-        self.assertEqual([without_our_received(email) for email in ours.emails], floor.emails)
+        emails = [without_our_received(email, line_end) for email in ours.emails]
+        self.assertEqual(emails, floor.emails)
         self.assertGreater(len(floor.emails), 0)
 
     @only_millrace("is no part of this comparison")
@@ -138,4 +151,4 @@ class FloorTest(unittest.TestCase):
     def test_crlf_keeps_the_body_as_it_came(self):
         body = "one\r\ntwo\rthree\n\r\n"
         floor = Played(FloorCrlf, message_steps(headers=HEADERS, body=body), "postfix")
-        self.assertTrue(floor.emails[0].endswith(b"\n\n" + body.encode()))
+        self.assertTrue(floor.emails[0].endswith(b"\r\n\r\n" + body.encode()))
