@@ -155,6 +155,7 @@ class Millrace(Daemon):
     name = "millrace"
     bin_dir = None
     io = None
+    options = ()  # of the whole run; what a test gives itself comes behind them, and wins
 
     @classmethod
     def program(cls):
@@ -165,7 +166,14 @@ class Millrace(Daemon):
 
     @classmethod
     def own_flags(cls):
-        return [f"--io={cls.io}"] if cls.io else []
+        return [*([f"--io={cls.io}"] if cls.io else []), *cls.options]
+
+    @classmethod
+    def spool_writes(cls):
+        """The run's --spool-writes: what can be expected of a disk that stalls depends on it."""
+        prefix = "--spool-writes="
+        given = [option.removeprefix(prefix) for option in cls.options if option.startswith(prefix)]
+        return given[-1] if given else "auto"
 
 
 BY_NAME = {kind.name: kind for kind in (Millrace, Incumbent)}

@@ -109,6 +109,13 @@ def parse_arguments():
     )
     parser.add_argument("--daemon", choices=sorted(daemon.BY_NAME), default="millrace")
     parser.add_argument("--io", choices=("auto", "uring", "uring-recv", "epoll"), help="millrace's --io")
+    parser.add_argument(
+        "--daemon-option",
+        action="append",
+        default=[],
+        metavar="OPTION",
+        help="given to each millrace, before a test's own: --daemon-option=--spool-writes=async",
+    )
     parser.add_argument("-k", dest="pattern", help="only tests whose name contains this")
     parser.add_argument(
         "--cache", help="folder for the unpacked Sendmail (default: ~/.cache/millrace-e2e)"
@@ -131,6 +138,7 @@ def main():
         sys.exit("run.py: --bin-dir is needed to test millrace")
     daemon.Millrace.bin_dir = arguments.bin_dir and str(pathlib.Path(arguments.bin_dir).resolve())
     daemon.Millrace.io = arguments.io
+    daemon.Millrace.options = tuple(arguments.daemon_option)
     os.umask(0o022)
     # The tests hold thousands of connections; the programs that they start inherit the limit.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
