@@ -10,6 +10,8 @@
 // The filter session is told how many octets went past it (FilterSession::BodyTaken) and stays the
 // one that knows where a packet ends. The pipe is empty before the session reads anything but a
 // body's packets, and is given back with the message: what is in it then is thrown away.
+// Where the spool's file system takes nothing from a pipe (EINVAL), what is in the pipe is read and
+// written, and the shard splices no more.
 // Source: splice(2); pipe(7). Limits: PipePool::kPipesMax bodies at once; others are written.
 #include <algorithm>
 #include <cerrno>
@@ -128,22 +130,26 @@ RelaySession::SpliceStep RelaySession::ReadBetween(engine::DirectSocket& socket,
   return pipe_ == nullptr ? SpliceStep::kLeft : SpliceStep::kMore;
 }
 
-// False: the message has failed, here or before, or the disk stalls, and the pipe is gone: what is
-// still to come is received, and dropped or written.
+// False: the message has failed, here or before, or the disk stalls or cannot splice, and the pipe
+// is gone: what is still to come is received, and dropped or written.
 bool RelaySession::DrainPipe() noexcept {
   ENGINE_CHECK(!writing_ || shard_.writer().pending_bytes() == 0);
-  if (shard_.spool().async()) {
+  int error = 0;
+  const bool splices = !shard_.spool().async() && shard_.splice_from() != ShardApp::kNeverSplice;
+  if (splices && !message_->sticky && pipe_->bytes() > 0)
+    error = engine::DrainPipe(shard_.spool(), *message_->slot, *pipe_, Message::kFileBytesMax);
+  if (engine::CannotSplice(error)) shard_.EndSplicing(error);
+  if (!splices || engine::CannotSplice(error)) {
     CopyPipe();
     return false;
   }
-  if (!message_->sticky && pipe_->bytes() > 0) {
-    Check(engine::DrainPipe(shard_.spool(), *message_->slot, *pipe_, Message::kFileBytesMax));
-  }
+  Check(error);
   if (message_->sticky) DropPipe();
   return pipe_ != nullptr;
 }
 
-// The disk stalls: what is in the pipe goes the way of all writes, at the end of this turn.
+// The disk stalls, or cannot splice: what is in the pipe goes the way of all writes, at the end of
+// this turn.
 void RelaySession::CopyPipe() noexcept {
   engine::Scratch<std::byte, 4096> piece;
   while (!message_->sticky && pipe_->bytes() > 0) {

@@ -38,6 +38,7 @@ enum class Count : std::uint8_t {
   kBodiesSpliced,  // bodies that went through a pipe, at least in part
   kBytesSpliced,
   kSplicesRefused,  // that would have, and found no pipe
+  kSplicingEnded,   // 0 or 1: the spool's file system cannot
   kScansBegun,
   kScansEnded,
   kScannerBusy,  // connects that met a full backlog
@@ -106,6 +107,8 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
      "Octets of bodies moved by splice(2)"},
     {Count::kSplicesRefused, "splices_refused", "millrace_splices_refused", "",
      "Bodies that would have been spliced and found no pipe"},
+    {Count::kSplicingEnded, "splicing_ended", "millrace_splicing_ended", "",
+     "Times that splicing ended because the spool's file system cannot"},
     {Count::kScansBegun, "scans_begun", "millrace_scans_begun", "",
      "Messages handed on to be scanned"},
     {Count::kScansEnded, "scans_ended", "millrace_scans_ended", "",

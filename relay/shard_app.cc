@@ -154,6 +154,16 @@ engine::Pipe* ShardApp::TakePipe() noexcept {
   return pipe;
 }
 
+void ShardApp::EndSplicing(int error) noexcept {
+  ENGINE_CHECK(splice_from_ != kNeverSplice);
+  splice_from_ = kNeverSplice;
+  counters_.Add(Count::kSplicingEnded);
+  Write(engine::Level::kWarning,
+        Line("the spool's file system cannot splice")
+            .Errno("error", error)
+            .Field("next", "bodies are written; set --spool-splice=off"));
+}
+
 Message* ShardApp::MakeMessage() noexcept {
   Message* message = messages_.Make(blocks_);
   if (message != nullptr) counters_.Add(Count::kMessagesBegun);

@@ -122,6 +122,8 @@ class ShardApp {
   std::uint64_t splice_from() const noexcept { return splice_from_; }
   // An empty pipe for one body; nullptr: none to be had, counted, and the body is written.
   engine::Pipe* TakePipe() noexcept;
+  // The spool's file system cannot: told once, and no body is spliced from here on.
+  void EndSplicing(int error) noexcept;
   void GivePipe(engine::Pipe& pipe) noexcept { parts_.pipes->Give(pipe); }
 
   // The replies of one turn of one session; written by OnTurnEnd.

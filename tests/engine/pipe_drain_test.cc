@@ -74,6 +74,17 @@ TEST_F(PipeDrainTest, TellsErrorsOfTheDiskAndKeepsTheRest) {
   }
 }
 
+TEST_F(PipeDrainTest, TellsWhetherTheFileSystemCannotSplice) {
+  Begin();
+  pipe_.AddPiece("text");
+  disk_.FailNext(DiskCall::kSpliceFrom, EINVAL, 1);
+  const int error = DrainPipe(spool(), *slot_, pipe_, kNoLimit);
+  EXPECT_TRUE(CannotSplice(error));
+  EXPECT_EQ(pipe_.bytes(), 4U);
+  for (const int other : {0, EIO, ENOSPC, EFBIG, EBADF})
+    EXPECT_FALSE(CannotSplice(other)) << other;
+}
+
 TEST_F(PipeDrainTest, StopsWhereTheDiskIsFull) {
   Begin();
   world_.files().bytes_max = world_.files().bytes_used() + 3;

@@ -1,4 +1,6 @@
 // Bodies by splice(2): the octets that the scanner reads, and every way in which it can end early.
+#include <cerrno>
+#include <climits>
 #include <string>
 #include <vector>
 
@@ -113,6 +115,29 @@ TEST_F(RelaySpliceTest, AFullDiskIsThatMessagesTemporaryFailure) {
   files.bytes_max = sim::SimFiles::kBytesUnlimited;
   EXPECT_EQ(OutcomeOf(Numbered(2'000'000)), Outcome::kAccepted);
   EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), 2U);
+}
+
+TEST_F(RelaySpliceTest, WhereTheFileSystemCannotSpliceBodiesAreWrittenToldOnce) {
+  WorldOptions options = SpliceOptions();
+  options.keep_log = true;
+  Begin(options);
+  relay_->disk(0).FailNext(sim::DiskCall::kSpliceFrom, EINVAL, INT_MAX);
+  std::vector<SimMailServer*> servers;  // several have a pipe when that is found
+  for (std::size_t i = 0; i < engine::PipePool::kPipesMax; ++i)
+    servers.push_back(&Play(ScriptOf(Numbered(2'000'000 + i))));
+  RunAll();
+  for (const SimMailServer* server : servers)
+    EXPECT_EQ(First(*server).outcome, Outcome::kAccepted);
+  const std::int64_t spliced = relay_->Sum(Count::kBodiesSpliced);
+  EXPECT_GT(spliced, 1);
+  EXPECT_EQ(OutcomeOf(Numbered(2'000'000)), Outcome::kAccepted);
+  EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), spliced);
+  EXPECT_EQ(relay_->Sum(Count::kSplicingEnded), 1);
+  EXPECT_EQ(relay_->disk(0).calls(sim::DiskCall::kSpliceFrom), 1U);
+  int told = 0;
+  for (const std::string& line : relay_->log_lines())
+    told += line.find("cannot splice") != std::string::npos ? 1 : 0;
+  EXPECT_EQ(told, 1);
 }
 
 TEST_F(RelaySpliceTest, OffMeansWritten) {
@@ -289,6 +314,21 @@ TEST_F(RelaySplicePeerTest, BrokenHeadsCloseTheConnection) {
   Wait(seconds(1));
   EXPECT_TRUE(peer_->gone());
   EXPECT_EQ(relay_.Sum(Count::kSessionsBroken), 1U);
+}
+
+TEST_F(RelaySplicePeerTest, WhereTheFileSystemCannotSplicePacketsCutAnywhereAreTheSameBody) {
+  relay_.disk(0).FailNext(sim::DiskCall::kSpliceFrom, EINVAL, INT_MAX);
+  BeginMessage(kOfferVersion6);
+  SendInPieces(RawPeer::Packet("Bone\r\n") + RawPeer::Packet("B2") + RawPeer::Packet("Bthree"), 7);
+  content_ += "one\r\n2three";
+  End("Q1");
+  NextMessage("Q2");
+  Play({"Bof another"});
+  content_ += "of another";
+  End("Q2");
+  EXPECT_EQ(peer_->replies(), "Oicic");
+  EXPECT_EQ(relay_.Sum(Count::kBodiesSpliced), 1U);
+  EXPECT_EQ(relay_.Sum(Count::kSplicingEnded), 1U);
 }
 
 TEST_F(RelaySplicePeerTest, AFailedDrainDropsTheRestAndAnswersAtTheEnd) {
