@@ -35,18 +35,14 @@ namespace {
 
 constexpr std::size_t kPageBytes = 4096;
 
-// What a shard would do, as one piece. False: an error.
-bool WriteProbe(int directory) noexcept {
-  constexpr int kFlags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+// A file of our own making: others with our rights (a reader of the spool may have them) could have
+// put a link to some file there, or a FIFO, whose opening waits for a reader.
+int MakeProbe(int directory) noexcept {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const int file = ::openat(directory, StallMonitor::kProbeName, kFlags, 0600);
-  if (file < 0) return false;
-  std::array<char, kPageBytes> page{};
-  std::array<iovec, StallMonitor::kProbeBytes / kPageBytes> parts{};
-  parts.fill({page.data(), page.size()});
-  const ssize_t wrote = ::pwritev(file, parts.data(), static_cast<int>(parts.size()), 0);
-  const bool closed = ::close(file) == 0;
-  const bool removed = ::unlinkat(directory, StallMonitor::kProbeName, 0) == 0;
-  return wrote == static_cast<ssize_t>(StallMonitor::kProbeBytes) && closed && removed;
+  if (file >= 0 || errno != EEXIST) return file;
+  if (::unlinkat(directory, StallMonitor::kProbeName, 0) != 0) return -1;
+  return ::openat(directory, StallMonitor::kProbeName, kFlags, 0600);
 }
 
 // The beginning of a small file of /proc; empty: it cannot be read.
@@ -71,6 +67,19 @@ Time WaitedForCore() noexcept {
 }
 
 }  // namespace
+
+// What a shard would do, as one piece.
+bool WriteProbe(int directory) noexcept {
+  const int file = MakeProbe(directory);
+  if (file < 0) return false;
+  std::array<char, kPageBytes> page{};
+  std::array<iovec, StallMonitor::kProbeBytes / kPageBytes> parts{};
+  parts.fill({page.data(), page.size()});
+  const ssize_t wrote = ::pwritev(file, parts.data(), static_cast<int>(parts.size()), 0);
+  const bool closed = ::close(file) == 0;
+  const bool removed = ::unlinkat(directory, StallMonitor::kProbeName, 0) == 0;
+  return wrote == static_cast<ssize_t>(StallMonitor::kProbeBytes) && closed && removed;
+}
 
 bool ThreadWaits(pid_t thread) noexcept {
   std::array<char, 64> path{};
@@ -152,7 +161,7 @@ bool StallMonitor::Watch::Probe() noexcept {
   }
   const Time waited = WaitedForCore();
   const Time began = options_.clock();
-  const bool ok = WriteProbe(directory_);
+  const bool ok = options_.probe(directory_);
   const Time ended = options_.clock();
   const Time took = std::max(ended - began - (WaitedForCore() - waited), Time::zero());
   std::uint32_t phase = kInProbe;

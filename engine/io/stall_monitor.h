@@ -43,6 +43,11 @@ namespace engine {
 // Whether a thread of this process is neither running nor ready to run. True where nobody can tell.
 bool ThreadWaits(pid_t thread) noexcept;
 
+// One probe of the disk that `directory` is on; blocks for as long as the disk does. What lies
+// there by the probe's name, whatever it is, is never opened or written to, but removed. False: an
+// error.
+bool WriteProbe(int directory) noexcept;
+
 struct StallMonitorOptions {
   StallGovernor* governor = nullptr;  // outlives the monitor
   std::uint32_t shards = 1;
@@ -53,6 +58,7 @@ struct StallMonitorOptions {
   // Tests bring their own.
   Time (*clock)() noexcept = &MonotonicNow;
   bool (*waits)(pid_t thread) noexcept = &ThreadWaits;
+  bool (*probe)(int directory) noexcept = &WriteProbe;
 };
 
 class StallMonitor {

@@ -1,6 +1,8 @@
 // See disk_budget.h.
 #include "engine/spool/disk_budget.h"
 
+#include <utility>
+
 namespace engine {
 
 void DiskBudget::Look() noexcept {
@@ -13,6 +15,7 @@ void DiskBudget::Look() noexcept {
   const int error = disk_->FreeSpace(&bytes, &inodes).error;
   Note(error, bytes, inodes);
   spent_ = spent_at_look_ = 0;
+  look_.overtaken = look_.in_flight;
 }
 
 void DiskBudget::LookLater() noexcept {
@@ -23,6 +26,7 @@ void DiskBudget::LookLater() noexcept {
   look_.ended = [](SpoolOp& op) noexcept {
     DiskBudget& self = *static_cast<LookOp&>(op).budget;
     self.look_.in_flight = false;
+    if (std::exchange(self.look_.overtaken, false)) return;
     self.Note(op.result.error, op.bytes_free, op.inodes_free);
     // What was written meanwhile may be in the answer or not.
     self.spent_ -= self.spent_at_look_;

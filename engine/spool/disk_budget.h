@@ -10,7 +10,8 @@
 // that cannot answer at all admits nothing new. One thread.
 //
 // Looks are asynchronous while the disk stalls (SpoolWork::async()): the last answer holds until
-// the next has come. Before the first, everything is admitted: a disk that is full says so itself.
+// the next has come. One that an inline look overtakes is not heeded. Before the first, everything
+// is admitted: a disk that is full says so itself.
 #ifndef MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 #define MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 
@@ -58,6 +59,7 @@ class DiskBudget {
   struct LookOp : SpoolOp {
     DiskBudget* budget = nullptr;
     bool in_flight = false;
+    bool overtaken = false;  // by an inline look: its answer is older than what is known
   };
 
   void Look() noexcept;

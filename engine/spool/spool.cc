@@ -260,6 +260,14 @@ void Spool::EndReuse(int error) noexcept {
   if (!reuse_) return;
   reuse_ = false;
   ++counters_.reuse_ended;
+  // What is still of use goes before what is only to be removed.
+  FreeList fresh;
+  for (std::size_t left = bare_.size(); left > 0; --left) {
+    SpoolSlot& slot = bare_.PopFront();
+    (slot.generation_ == 0 ? fresh : bare_).PushBack(slot);
+  }
+  while (!fresh.empty())
+    bare_.PushFront(fresh.PopBack());
   if (options_.reuse_ended != nullptr) options_.reuse_ended(options_.context, error);
 }
 

@@ -263,6 +263,50 @@ TEST_F(SpoolAsyncTest, FreeSpaceIsLookedAtBesideTheShard) {
   spool().GiveBack(*cached, SpoolFate::kUnread, world_.now());
 }
 
+TEST_F(SpoolAsyncTest, AnAnswerThatALaterLookHasOvertakenIsNotHeeded) {
+  Open();
+  SpoolSlot* slot = Take();
+  ASSERT_NE(slot, nullptr);
+  Pass(2s);
+  DiskBudget& budget = spool().budget();
+  world_.files().bytes_max = world_.files().bytes_used() + 1'000'000;
+  disk().Stall(world_.now(), world_.now() + 12s);
+  EXPECT_EQ(budget.Admit(world_.now(), false), DiskBudget::Answer::kEnough);
+  EndStall();
+  ASSERT_FALSE(work_.idle());
+  EXPECT_EQ(budget.Admit(world_.now(), false), DiskBudget::Answer::kEnough);
+  EXPECT_EQ(disk().calls_in_shard(), 1U);
+  EXPECT_EQ(budget.bytes_free(), 1'000'000U);
+  EXPECT_TRUE(budget.Spend(1000));
+  world_.files().bytes_max += 5'000'000;
+  Pass(5s);
+  ASSERT_TRUE(work_.idle());
+  EXPECT_EQ(budget.bytes_free(), 999'000U);
+  spool().GiveBack(*slot, SpoolFate::kUnread, world_.now());
+}
+
+TEST_F(SpoolAsyncTest, WhereReuseEndsSpareSlotsAreStillAtHand) {
+  SpoolLimits limits;
+  limits.spare_slots = 2;
+  Open(limits);
+  SpoolSlot& idle = Message("one");
+  SpoolSlot& seen = Message("two");
+  spool().GiveBack(idle, SpoolFate::kVerdict, world_.now());
+  Pass(11s);
+  spool().Tick(world_.now());
+  Pass(1s);
+  EXPECT_EQ(spool().counters().truncated_idle, 1U);  // newest of the empty ones
+  disk().FailNext(DiskCall::kCleanSlot, ENOTSUP);
+  spool().GiveBack(seen, SpoolFate::kVerdict, world_.now());
+  Pass(1s);
+  EXPECT_FALSE(spool().reuse());
+  disk().Freeze();
+  SpoolSlot* slot = spool().Take(world_.now(), &why_);
+  ASSERT_NE(slot, nullptr) << SpoolRefusalName(why_);
+  EXPECT_EQ(slot->generation(), 1U);
+  spool().GiveBack(*slot, SpoolFate::kUnread, world_.now());
+}
+
 TEST_F(SpoolAsyncTest, ClosesWhileTheDiskIsFrozen) {
   Open();
   SpoolSlot& free = Message("free");

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -29,6 +31,8 @@ using std::chrono::seconds;
 std::atomic<std::int64_t> test_now{seconds(1000).count()};
 std::atomic<bool> waits{true};
 std::atomic<int> asked{0};
+std::atomic<bool> thaw{false};
+std::atomic<bool> probed{false};
 Time TestNow() noexcept {
   return Time(test_now.load());
 }
@@ -205,19 +209,65 @@ TEST_F(StallMonitorTest, EndsAtOnceWhateverItDoes) {
 }
 
 TEST_F(StallMonitorTest, IsLeftBehindInAProbeThatDoesNotReturn) {
-  const std::string probe = dir_ / StallMonitor::kProbeName;
-  ASSERT_EQ(::mkfifo(probe.c_str(), 0600), 0);  // opening it to write waits for a reader
+  options_.probe = [](int directory) noexcept {
+    thaw.wait(false);
+    const bool ok = WriteProbe(directory);
+    probed.store(true);
+    probed.notify_all();
+    return ok;
+  };
   Start();
   calls().Begin(TestNow());
   Advance(milliseconds(21));
   AwaitChange(1);
   EXPECT_FALSE(monitor_->Stop());
   monitor_.reset();
-  const int reader = ::open(probe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  EXPECT_GE(reader, 0);
-  while (std::filesystem::exists(probe))  // the thread goes on, and removes it
-    std::this_thread::yield();
-  ::close(reader);
+  thaw.store(true);
+  thaw.notify_all();
+  probed.wait(false);  // the thread goes on, with what is its own
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+class ProbeTest : public testing::Test {
+ protected:
+  ProbeTest() : directory_(::open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {}
+  ~ProbeTest() override { ::close(directory_); }
+  static void Write(const std::string& path, std::string_view text) {
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  TempDir dir_;
+  const int directory_;
+  const std::string probe_ = dir_ / StallMonitor::kProbeName;
+  const std::string other_ = dir_ / "other";
+};
+
+TEST_F(ProbeTest, LeavesNothing) {
+  EXPECT_TRUE(WriteProbe(directory_));
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path()));
+}
+
+TEST_F(ProbeTest, WritesNothingThroughALinkAndOpensNoFifo) {
+  Write(other_, "somebody's");
+  std::filesystem::create_hard_link(other_, probe_);
+  EXPECT_TRUE(WriteProbe(directory_));
+  EXPECT_EQ(Read(other_), "somebody's");
+  std::filesystem::create_symlink(other_, probe_);
+  EXPECT_TRUE(WriteProbe(directory_));
+  EXPECT_EQ(Read(other_), "somebody's");
+  ASSERT_EQ(::mkfifo(probe_.c_str(), 0600), 0);
+  EXPECT_TRUE(WriteProbe(directory_));
+  EXPECT_FALSE(std::filesystem::exists(probe_));
+}
+
+TEST_F(ProbeTest, AFolderInItsPlaceIsABadProbe) {
+  std::filesystem::create_directory(probe_);
+  EXPECT_FALSE(WriteProbe(directory_));
+  EXPECT_TRUE(std::filesystem::is_directory(probe_));
 }
 
 TEST_F(StallMonitorTest, SaysWhichFolderItCannotOpen) {
