@@ -114,6 +114,10 @@ class TargetsTest(unittest.TestCase):
                      measured("amavisd-milter", 1, 9.0, scenario="rate60", p99_ms=8.0, latency_buckets=[[5, 2]]))
         self.assertEqual(target_of(run, "rate60")["measured"], "1/8.0 (1.00 ms)")
         self.assertEqual(row_of(run, "amavisd-milter")["latency_buckets"], [[5, 3]])
+        run = run_of(measured("amavisd-milter", 0, 9.0, scenario="rate60", p99_ms=8.0),
+                     measured("millrace uring", 0, 9.0, scenario="rate60", p99_ms=1.0),
+                     measured("floor", 0, 9.0, scenario="rate60", p99_ms=0.5))
+        self.assertEqual(target_of(run, "rate60")["measured"], "1/8.0 (1.00 ms); the floor: 1/16.0 (0.50 ms)")
 
     def test_two_shards_against_one(self):
         for cost, met in [(54.0, True), (56.0, False)]:

@@ -128,7 +128,7 @@ SCENARIOS = [
     Scenario("churn", "128 sessions, 4 KB messages, a new session for each; a quarter leave in the message", 128,
              "4k", abort_share=0.25),
     Scenario("rate60", f"RATE messages a second at random times (60% of amavisd-milter's capacity), {NEW_SESSION}, at "
-             "most 64 sessions", 64, "12k", rate_of=INCUMBENT, rate_share=0.6, sessions_capped=True, seconds_min=3.0),
+             "most 64 sessions", 64, "12k", rate_of=INCUMBENT, rate_share=0.6, sessions_capped=True, seconds_min=6.0),
     Scenario("shards", f"RATE messages a second at random times (half of one shard's capacity), {NEW_SESSION}; "
              "daemon, player and scanner all on both cores", 64, "12k", (ONE_SHARD, TWO_SHARDS), rate_of=ONE_SHARD,
              rate_share=0.5, cores_shared=True, seconds_min=2.0),
