@@ -154,6 +154,8 @@ IoResult SimDisk::SpliceFrom(engine::Pipe& pipe,
   SimFile* opened = Opened(file, "splice");
   if (const int error = Begin(DiskCall::kSpliceFrom); error != 0) return {0, error};
   if (opened == nullptr) return {0, EBADF};
+  if (!splices_) splices_ = !world_->random().Chance(world_->faults().no_splice);
+  if (!*splices_) return {0, EINVAL};
   std::string& content = static_cast<SimPipe&>(pipe).content();
   std::size_t take = std::min({bytes, content.size(), write_max_});
   if (take > 1 && world_->random().Chance(world_->faults().short_write))

@@ -153,6 +153,7 @@ class SimDisk final : public engine::Disk {
   SimStallPlan stalls_;
   std::uint64_t calls_in_shard_ = 0;
   std::size_t write_max_ = SIZE_MAX;
+  std::optional<bool> splices_;  // drawn at the first splice
   Time blocked_{};
 };
 

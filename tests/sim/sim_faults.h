@@ -40,6 +40,7 @@ struct SimFaults {
   PerMillion disk_full = 0;    // ENOSPC: MakeSlot, WriteV, SpliceFrom
   PerMillion disk_error = 0;   // EIO: all but CloseFile
   PerMillion short_write = 0;  // WriteV, SpliceFrom
+  PerMillion no_splice = 0;    // per disk: SpliceFrom never works, EINVAL
   PerMillion disk_stall =
       0;  // the call takes up to stall_max of virtual time, and the shard with it
   Time stall_max = std::chrono::milliseconds(200);
@@ -61,6 +62,7 @@ struct SimFaults {
     f.disk_full = 500;
     f.disk_error = 500;
     f.short_write = 20'000;
+    f.no_splice = 300'000;
     f.disk_stall = 500;
     return f;
   }
