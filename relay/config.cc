@@ -112,27 +112,29 @@ class Walk {
 
 // What no single option can see.
 std::string Contradiction(const Config& config) {
-  const bool inet =
-      config.milter_socket.starts_with("inet:") || config.milter_socket.starts_with("inet6:");
+  const ListenerConfig& listener = config.listeners.front();
+  const bool inet = listener.socket.starts_with("inet:") || listener.socket.starts_with("inet6:");
   if (inet &&
-      (config.socket_mode || !config.socket_owner.empty() || !config.socket_group.empty())) {
+      (listener.socket_mode || !listener.socket_owner.empty() || !listener.socket_group.empty())) {
     return "--socket-mode, --socket-owner and --socket-group are for Unix sockets, not for " +
-           config.milter_socket;
+           listener.socket;
   }
-  if (config.sessions_max != 0 && config.messages_max > config.sessions_max) {
-    return "--max-messages " + std::to_string(config.messages_max) + " exceeds --max-sessions " +
-           std::to_string(config.sessions_max) + " (a session has one message at a time)";
+  if (config.quota.sessions_max != 0 && config.quota.messages_max > config.quota.sessions_max) {
+    return "--max-messages " + std::to_string(config.quota.messages_max) +
+           " exceeds --max-sessions " + std::to_string(config.quota.sessions_max) +
+           " (a session has one message at a time)";
   }
-  if (config.newlines == Newlines::kCrlf && config.scanner_kind == ScannerKind::kAmavisd) {
+  if (config.spool.newlines == Newlines::kCrlf &&
+      config.scanners[0].kind == ScannerKind::kAmavisd) {
     return "--spool-newlines=crlf is not for amavisd: it reads files of LF lines, with CRLF DKIM "
            "verification fails and large spam passes; leave the option out, or say "
            "--scanner-kind=other for a scanner that wants CRLF";
   }
-  if (config.splice == SpliceChoice::kOn && config.newlines != Newlines::kCrlf) {
+  if (config.spool.splice == SpliceChoice::kOn && config.spool.newlines != Newlines::kCrlf) {
     return "--spool-splice=on needs --spool-newlines=crlf: line ends cannot be changed in octets "
            "that are moved without being looked at";
   }
-  if (config.splice == SpliceChoice::kOn && config.spool_writes == engine::FileWork::kAsync) {
+  if (config.spool.splice == SpliceChoice::kOn && config.spool.writes == engine::FileWork::kAsync) {
     return "--spool-splice=on contradicts --spool-writes=async: splice(2) into a file waits for "
            "the "
            "disk; leave one of them out";
@@ -151,13 +153,13 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   CommandLine line;
   Arguments arguments(argv, static_cast<std::size_t>(argc < 0 ? 0 : argc));
   Config& config = line.config;
-  config.program_name = arguments.empty() ? "" : BaseName(arguments[0]);
-  if (config.program_name.empty()) config.program_name = "millrace";
+  config.program.name = arguments.empty() ? "" : BaseName(arguments[0]);
+  if (config.program.name.empty()) config.program.name = "millrace";
   const std::string run_dir(millrace_build::kRunDir);
-  config.milter_socket = run_dir + "/amavisd-milter.sock";
-  config.scanner_socket = run_dir + "/amavisd.sock";
-  config.pid_file = run_dir + "/amavisd-milter.pid";
-  config.working_directory = millrace_build::kWorkDir;
+  config.listeners[0].socket = run_dir + "/amavisd-milter.sock";
+  config.scanners[0].socket = run_dir + "/amavisd.sock";
+  config.program.pid_file = run_dir + "/amavisd-milter.pid";
+  config.spool.directory = millrace_build::kWorkDir;
 
   if (!arguments.empty()) Walk(arguments.subspan(1), line).Run();
   if (line.kind == CommandLine::Kind::kRun || line.kind == CommandLine::Kind::kCheckConfig) {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/io/stall_governor.h"
 
@@ -52,66 +53,108 @@ inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
 inline constexpr std::uint32_t kRecipientsDefault = 50'000;
 inline constexpr std::uint32_t kHeaderBytesDefault = 4 * 1024 * 1024;
 
-struct Config {
-  std::string program_name;  // last part of argv[0]: "millrace" or "amavisd-milter"
+// [program]: the process. None of it changes without a restart.
+struct ProgramConfig {
+  std::string name;         // last part of argv[0]: "millrace" or "amavisd-milter"
+  std::string pid_file;     // -p
+  std::string user;         // --user=USER[:GROUP]; empty: stay who we are (never root)
+  std::string group;        // the part after the colon; empty: the user's own group
+  bool foreground = false;  // -f
+};
 
-  // The milter socket (-s), text form of engine/net/address.h.
-  std::string milter_socket;
+// [engine]
+struct EngineConfig {
+  std::uint32_t shards = 0;  // --shards: threads, 0: one per core we may run on
+  IoChoice io = IoChoice::kAuto;
+};
+
+// [spool]
+struct SpoolConfig {
+  std::string directory;  // -w: the working directory
+  // --spool-writes: file work in the shards, or by operations beside them
+  engine::FileWork writes = engine::FileWork::kAuto;
+  Newlines newlines = Newlines::kLf;  // --spool-newlines; kCrlf: with ScannerKind::kOther alone
+  SpliceChoice splice = SpliceChoice::kAuto;  // --spool-splice; kOn: with kCrlf alone
+};
+
+// [log]
+struct LogConfig {
+  int debug_level = 0;                           // -d 0..9
+  LogAddresses addresses = LogAddresses::kFull;  // --log-addresses
+};
+
+// [quota]: of all listeners together. 0: derived from the limit of open files (relay/limits.h).
+struct QuotaConfig {
+  std::uint32_t sessions_max = 0;  // --max-sessions
+  std::uint32_t messages_max = 0;  // --max-messages: between DATA and verdict
+};
+
+// [queue]
+struct QueueConfig {
+  Seconds wait_max{300};  // -M: for a scanner connection
+};
+
+// [metrics]
+struct MetricsConfig {};
+
+// [control]
+struct ControlConfig {};
+
+// [[listener]]: one milter socket, and what holds for the messages that come by it.
+struct ListenerConfig {
+  std::string name;                          // in log lines and metrics; empty: the socket's text
+  std::string socket;                        // -s, text form of engine/net/address.h
   int backlog = 0;                           // -q: of listen(2), 0: the system's own
   std::optional<std::uint32_t> socket_mode;  // --socket-mode, octal; a Unix socket's only
   std::string socket_owner;                  // --socket-owner, name or number; empty: unchanged
   std::string socket_group;                  // --socket-group
   Seconds milter_timeout{600};               // -t: between octets of a packet once begun
+  Seconds answer_within{0};  // --answer-within: end of message to verdict; 0: by mail server
+  ReplyAt reply_at = ReplyAt::kData;  // --reply-at: round trips of a message before its end
+  bool request_macros = true;         // --request-macros: ask the mail server for what we need
 
-  // The scanner (-S): one for now.
-  std::string scanner_socket;
-  std::uint32_t scanner_connections_max = 0;  // -m: at once, 0: unlimited (see relay/limits.h)
-  Seconds scanner_wait_max{300};              // -M: for one of them
-  Seconds scan_timeout{600};                  // -T: for the whole reply
-  Seconds answer_within{0};   // --answer-within: end of message to verdict; 0: by mail server
-  Seconds orphan_limit{500};  // --orphan-limit: a request nobody waits for any more
+  std::string scanner_group;                                  // empty: the scanners without one
   DeliveryCareOf delivery_care_of = DeliveryCareOf::kClient;  // -D
   bool daemon_name_bank = false;                              // -B: {daemon_name} is a policy bank
   bool pass_on_failure = false;                               // -P: unscanned mail passes
-
-  ScannerKind scanner_kind = ScannerKind::kAmavisd;  // --scanner-kind
-
-  // What we do to messages.
-  std::string
-      unscanned_header_name;  // --unscanned-header; empty: passed-unscanned mail is not marked
-  std::string unscanned_header_value;               // without the space after the colon
+  std::string unscanned_header_name;   // --unscanned-header; empty: such mail is not marked
+  std::string unscanned_header_value;  // without the space after the colon
   DeleteHeader delete_header = DeleteHeader::kAll;  // --delheader
-  bool request_macros = true;         // --request-macros: ask the mail server for what we need
-  ReplyAt reply_at = ReplyAt::kData;  // --reply-at: round trips of a message before its end
-  Newlines newlines = Newlines::kLf;  // --spool-newlines; kCrlf: with ScannerKind::kOther alone
-  SpliceChoice splice = SpliceChoice::kAuto;  // --spool-splice; kOn: with kCrlf alone
 
-  // Limits; 0: derived from the limit of open files (relay/limits.h).
-  std::uint32_t sessions_max = 0;                     // --max-sessions
-  std::uint32_t messages_max = 0;                     // --max-messages: between DATA and verdict
-  std::uint32_t recipients_max = kRecipientsDefault;  // --max-recipients: of one message
-  std::uint32_t header_bytes_max =
-      kHeaderBytesDefault;  // --max-header-bytes: of one message, all fields
+  std::uint32_t recipients_max = kRecipientsDefault;     // --max-recipients: of one message
+  std::uint32_t header_bytes_max = kHeaderBytesDefault;  // --max-header-bytes: of one message
+};
 
-  // The process.
-  std::uint32_t shards = 0;  // --shards: threads, 0: one per core we may run on
-  IoChoice io = IoChoice::kAuto;
-  std::string working_directory;  // -w
-  // --spool-writes: file work in the shards, or by operations beside them
-  engine::FileWork spool_writes = engine::FileWork::kAuto;
-  std::string pid_file;     // -p
-  std::string user;         // --user=USER[:GROUP]; empty: stay who we are (never root)
-  std::string group;        // the part after the colon; empty: the user's own group
-  bool foreground = false;  // -f
-  int debug_level = 0;      // -d 0..9
-  LogAddresses log_addresses = LogAddresses::kFull;  // --log-addresses
+// [[scanner]]: one scanner.
+struct ScannerConfig {
+  std::string name;    // in log lines and metrics; empty: the socket's text
+  std::string group;   // whose slots it adds to; empty: of the listeners that name none
+  std::string socket;  // -S, text form of engine/net/address.h
+  ScannerKind kind = ScannerKind::kAmavisd;  // --scanner-kind
+  std::uint32_t connections_max = 0;         // -m: at once, 0: unlimited (see relay/limits.h)
+  Seconds scan_timeout{600};                 // -T: for the whole reply
+  Seconds orphan_limit{500};                 // --orphan-limit: a request nobody waits for any more
+};
+
+// Flags fill the single ones, listeners[0] and scanners[0].
+struct Config {
+  ProgramConfig program;
+  EngineConfig engine;
+  SpoolConfig spool;
+  LogConfig log;
+  QuotaConfig quota;
+  QueueConfig queue;
+  MetricsConfig metrics;
+  ControlConfig control;
+  std::vector<ListenerConfig> listeners = std::vector<ListenerConfig>(1);  // never empty
+  std::vector<ScannerConfig> scanners = std::vector<ScannerConfig>(1);     // never empty
 };
 
 // What the command line asks for.
 struct CommandLine {
   enum class Kind : std::uint8_t { kRun, kHelp, kVersion, kUsageError, kCheckConfig };
   Kind kind = Kind::kRun;
-  Config config;      // kRun and kCheckConfig: complete. Others: program_name alone is meaningful.
+  Config config;      // kRun and kCheckConfig: complete. Others: program.name alone is meaningful.
   std::string error;  // kUsageError: one line, without the program's name
 };
 

@@ -49,11 +49,10 @@ std::string ReadNumber(const Option& option, std::string_view value, Range range
   return "";
 }
 
-template <Seconds Config::*member>
-std::string ReadSeconds(const Option& option, std::string_view value, Range range, Config& config) {
+std::string ReadSeconds(const Option& option, std::string_view value, Range range, Seconds* to) {
   std::int64_t seconds = 0;
   std::string error = ReadNumber(option, value, range, &seconds);
-  if (error.empty()) config.*member = Seconds(seconds);
+  if (error.empty()) *to = Seconds(seconds);
   return error;
 }
 
@@ -92,7 +91,7 @@ std::string ReadChoice(const Option& option,
   return "unknown " + std::string(noun) + " '" + std::string(value) + "'" + Allowed(option, names);
 }
 
-std::string ReadMode(const Option& option, std::string_view value, Config& config) {
+std::string ReadMode(const Option& option, std::string_view value, ListenerConfig& listener) {
   std::uint32_t mode = 0;
   const auto result = std::from_chars(value.data(), value.data() + value.size(), mode, 8);
   if (value.empty() || result.ec != std::errc() || result.ptr != value.data() + value.size() ||
@@ -100,7 +99,7 @@ std::string ReadMode(const Option& option, std::string_view value, Config& confi
     return "socket mode is not valid octal number: " + std::string(value) +
            Allowed(option, "1 to 777, such as 0660");
   }
-  config.socket_mode = mode;
+  listener.socket_mode = mode;
   return "";
 }
 
@@ -121,7 +120,7 @@ std::string ReadOwner(const Option& option,
 }
 
 // RFC 5322 field name, one colon, and a value of one line.
-std::string ReadHeader(const Option& option, std::string_view value, Config& config) {
+std::string ReadHeader(const Option& option, std::string_view value, ListenerConfig& listener) {
   std::string error = "not a header field: '" + std::string(value) + "'" +
                       Allowed(option, "'Name: value' of printable ASCII on one line");
   const std::size_t colon = value.find(':');
@@ -135,8 +134,8 @@ std::string ReadHeader(const Option& option, std::string_view value, Config& con
       text.size() > kHeaderValueMax) {
     return error;
   }
-  config.unscanned_header_name = name;
-  config.unscanned_header_value = text;
+  listener.unscanned_header_name = name;
+  listener.unscanned_header_value = text;
   return "";
 }
 
@@ -170,100 +169,100 @@ using Line = CommandLine;
 // clang-format off
 const std::array kOptions = {
     Option{'B', "daemon-name-bank", "", "Use daemon_name policy bank",
-           [](const Option&, Text, Line& l) { l.config.daemon_name_bank = true; return std::string(); }},
+           [](const Option&, Text, Line& l) { l.config.listeners[0].daemon_name_bank = true; return std::string(); }},
     Option{'d', "debug-level", "LEVEL", "Set debug level (0 to 9)",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"debug level", 0, kDebugLevelMax}, &l.config.debug_level); }},
+             return ReadNumber(o, v, {"debug level", 0, kDebugLevelMax}, &l.config.log.debug_level); }},
     Option{'D', "delivery-care-of", "client|server", "Delivery care of server or client",
            [](const Option& o, Text v, Line& l) {
-             return ReadChoice(o, v, "delivery mechanism", kDelivery, &l.config.delivery_care_of); }},
+             return ReadChoice(o, v, "delivery mechanism", kDelivery, &l.config.listeners[0].delivery_care_of); }},
     Option{'f', "foreground", "", "Run in the foreground, log to the terminal",
-           [](const Option&, Text, Line& l) { l.config.foreground = true; return std::string(); }},
+           [](const Option&, Text, Line& l) { l.config.program.foreground = true; return std::string(); }},
     Option{'h', "help", "", "Print this page",
            [](const Option&, Text, Line& l) { l.kind = Line::Kind::kHelp; return std::string(); }},
     Option{'m', "max-connections", "N", "Maximum amavisd connections (0: no limit)",
            [](const Option& o, Text v, Line& l) {
              return ReadNumber(o, v, {"maximum amavisd connections", 0, kScannerConnectionsMax},
-                               &l.config.scanner_connections_max); }},
+                               &l.config.scanners[0].connections_max); }},
     Option{'M', "max-wait", "SEC", "Maximum wait for connection in seconds",
            [](const Option& o, Text v, Line& l) {
-             return ReadSeconds<&Config::scanner_wait_max>(
-                 o, v, {"maximum wait for connection", 0, kTimeoutMaxCount}, l.config); }},
+             return ReadSeconds(
+                 o, v, {"maximum wait for connection", 0, kTimeoutMaxCount}, &l.config.queue.wait_max); }},
     Option{'p', "pid-file", "FILE", "Use this pid file",
-           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "file name", &l.config.pid_file); }},
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "file name", &l.config.program.pid_file); }},
     Option{'P', "pass-on-failure", "", "When amavisd fails mail will be passed\nthrough unchecked",
-           [](const Option&, Text, Line& l) { l.config.pass_on_failure = true; return std::string(); }},
+           [](const Option&, Text, Line& l) { l.config.listeners[0].pass_on_failure = true; return std::string(); }},
     Option{'q', "backlog", "N", "Milter communication socket backlog",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"milter communication socket backlog", 0, kBacklogMax}, &l.config.backlog); }},
+             return ReadNumber(o, v, {"milter communication socket backlog", 0, kBacklogMax}, &l.config.listeners[0].backlog); }},
     Option{'s', "milter-socket", "SOCKET", "Milter communication socket: unix:/path, /path,\ninet:port@host, inet6:port@host",
-           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.milter_socket); }},
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.listeners[0].socket); }},
     Option{'S', "amavisd-socket", "SOCKET", "Amavisd communication socket, the same forms",
-           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.scanner_socket); }},
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.scanners[0].socket); }},
     Option{'t', "milter-timeout", "SEC", "Milter connection timeout in seconds",
            [](const Option& o, Text v, Line& l) {
-             return ReadSeconds<&Config::milter_timeout>(
-                 o, v, {"milter connection timeout", 1, kTimeoutMaxCount}, l.config); }},
+             return ReadSeconds(
+                 o, v, {"milter connection timeout", 1, kTimeoutMaxCount}, &l.config.listeners[0].milter_timeout); }},
     Option{'T', "amavisd-timeout", "SEC", "Amavisd connection timeout in seconds",
            [](const Option& o, Text v, Line& l) {
-             return ReadSeconds<&Config::scan_timeout>(
-                 o, v, {"amavisd connection timeout", 1, kTimeoutMaxCount}, l.config); }},
+             return ReadSeconds(
+                 o, v, {"amavisd connection timeout", 1, kTimeoutMaxCount}, &l.config.scanners[0].scan_timeout); }},
     Option{'v', "version", "", "Report the version and exit",
            [](const Option&, Text, Line& l) { l.kind = Line::Kind::kVersion; return std::string(); }},
     Option{'w', "working-directory", "DIR", "Set the working directory",
-           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "directory", &l.config.working_directory); }},
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "directory", &l.config.spool.directory); }},
     Option{0, "user", "USER[:GROUP]", "Run as this user; needed when started by root",
-           [](const Option& o, Text v, Line& l) { return ReadOwner(o, v, &l.config.user, &l.config.group); }},
+           [](const Option& o, Text v, Line& l) { return ReadOwner(o, v, &l.config.program.user, &l.config.program.group); }},
     Option{0, "socket-mode", "MODE", "Mode of the milter socket, octal (0660)",
-           [](const Option& o, Text v, Line& l) { return ReadMode(o, v, l.config); }},
+           [](const Option& o, Text v, Line& l) { return ReadMode(o, v, l.config.listeners[0]); }},
     Option{0, "socket-owner", "USER[:GROUP]", "Owner of the milter socket",
            [](const Option& o, Text v, Line& l) {
-             return ReadOwner(o, v, &l.config.socket_owner, &l.config.socket_group); }},
+             return ReadOwner(o, v, &l.config.listeners[0].socket_owner, &l.config.listeners[0].socket_group); }},
     Option{0, "socket-group", "GROUP", "Group of the milter socket",
-           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "group", &l.config.socket_group); }},
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "group", &l.config.listeners[0].socket_group); }},
     Option{0, "shards", "N", "Threads (0: one per core)",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"number of shards", 0, kShardsMax}, &l.config.shards); }},
+             return ReadNumber(o, v, {"number of shards", 0, kShardsMax}, &l.config.engine.shards); }},
     Option{0, "io", "auto|uring|uring-recv|epoll", "How to wait for input",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of input", kIo, &l.config.io); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of input", kIo, &l.config.engine.io); }},
     Option{0, "spool-writes", "inline|async|auto", "File work of the spool: in the shards, beside\nthem, or beside them while the disk stalls",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of file work", kFileWork, &l.config.spool_writes); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way of file work", kFileWork, &l.config.spool.writes); }},
     Option{0, "log-addresses", "full|domain|none", "How much of mail addresses the log shows",
            [](const Option& o, Text v, Line& l) {
-             return ReadChoice(o, v, "form of addresses", kAddresses, &l.config.log_addresses); }},
+             return ReadChoice(o, v, "form of addresses", kAddresses, &l.config.log.addresses); }},
     Option{0, "unscanned-header", "'NAME: VALUE'", "Mark mail that passes unscanned with this field",
-           [](const Option& o, Text v, Line& l) { return ReadHeader(o, v, l.config); }},
+           [](const Option& o, Text v, Line& l) { return ReadHeader(o, v, l.config.listeners[0]); }},
     Option{0, "delheader", "all|first", "Delete every occurrence of an X- field, or the\nfirst alone",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way to delete", kDelete, &l.config.delete_header); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "way to delete", kDelete, &l.config.listeners[0].delete_header); }},
     Option{0, "request-macros", "yes|no", "Ask the mail server for the macros needed",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kYesNo, &l.config.request_macros); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kYesNo, &l.config.listeners[0].request_macros); }},
     Option{0, "reply-at", "none|data|connect,data", "Where the mail server awaits an answer before\nthe end of a message",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "place to reply", kReplyAt, &l.config.reply_at); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "place to reply", kReplyAt, &l.config.listeners[0].reply_at); }},
     Option{0, "scanner-kind", "amavisd|other", "What the scanner is",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "scanner", kScannerKind, &l.config.scanner_kind); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "scanner", kScannerKind, &l.config.scanners[0].kind); }},
     Option{0, "spool-newlines", "lf|crlf", "Line ends of the message file (crlf: not for\namavisd)",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "line end", kNewlines, &l.config.newlines); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "line end", kNewlines, &l.config.spool.newlines); }},
     Option{0, "spool-splice", "on|off|auto", "Bodies by splice(2), with crlf alone",
-           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kSplice, &l.config.splice); }},
+           [](const Option& o, Text v, Line& l) { return ReadChoice(o, v, "answer", kSplice, &l.config.spool.splice); }},
     Option{0, "answer-within", "SEC", "From end of message to verdict\n(0: 540 with Postfix, else 285)",
            [](const Option& o, Text v, Line& l) {
-             return ReadSeconds<&Config::answer_within>(o, v, {"time to answer", 0, kTimeoutMaxCount}, l.config); }},
+             return ReadSeconds(o, v, {"time to answer", 0, kTimeoutMaxCount}, &l.config.listeners[0].answer_within); }},
     Option{0, "orphan-limit", "SEC", "How long a request nobody waits for keeps its\nconnection",
            [](const Option& o, Text v, Line& l) {
-             return ReadSeconds<&Config::orphan_limit>(o, v, {"orphan limit", 1, kTimeoutMaxCount}, l.config); }},
+             return ReadSeconds(o, v, {"orphan limit", 1, kTimeoutMaxCount}, &l.config.scanners[0].orphan_limit); }},
     Option{0, "max-sessions", "N", "Sessions at once (0: by limit of open files)",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"maximum sessions", 0, kSessionsMax}, &l.config.sessions_max); }},
+             return ReadNumber(o, v, {"maximum sessions", 0, kSessionsMax}, &l.config.quota.sessions_max); }},
     Option{0, "max-messages", "N", "Messages in work at once (0: by limit of open\nfiles)",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"maximum messages", 0, kMessagesMax}, &l.config.messages_max); }},
+             return ReadNumber(o, v, {"maximum messages", 0, kMessagesMax}, &l.config.quota.messages_max); }},
     Option{0, "max-recipients", "N", "Recipients of one message",
            [](const Option& o, Text v, Line& l) {
-             return ReadNumber(o, v, {"maximum recipients", 1, kRecipientsMax}, &l.config.recipients_max); }},
+             return ReadNumber(o, v, {"maximum recipients", 1, kRecipientsMax}, &l.config.listeners[0].recipients_max); }},
     Option{0, "max-header-bytes", "N", "Header of one message, all fields",
            [](const Option& o, Text v, Line& l) {
              return ReadNumber(o, v, {"maximum header bytes", kHeaderBytesMin, kHeaderBytesMax},
-                               &l.config.header_bytes_max); }},
+                               &l.config.listeners[0].header_bytes_max); }},
     Option{0, "check-config", "", "Check the options, print the derived limits, exit",
            [](const Option&, Text, Line& l) { l.kind = Line::Kind::kCheckConfig; return std::string(); }},
 };

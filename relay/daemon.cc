@@ -82,7 +82,7 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
                                                         &pipes_});
     shard.Listen(daemon_.listener_, 0);
   }
-  void OnAccepted(int fd, std::uint32_t) noexcept override { app_->Adopt(fd); }
+  void OnAccepted(int fd, std::uint32_t listener) noexcept override { app_->Adopt(fd, listener); }
   void OnStop() noexcept override {}
   void OnSessionEnded() noexcept override { shard_->OnConnectionEnd(); }
   void OnDone() noexcept override {
@@ -121,7 +121,7 @@ Daemon::Daemon(const Settings& settings,
       limits_(limits),
       log_(log),
       scanner_slots_(SlotLimit(limits.scanner_connections_max)),
-      governor_(settings.config.spool_writes),
+      governor_(settings.config.spool.writes),
       roots_(std::move(shard_roots)) {
   ENGINE_CHECK(roots_.size() == limits.shards);
 }
@@ -134,9 +134,9 @@ absl::Status Daemon::Start(int listener) {
     hosts_.push_back(std::make_unique<Host>(*this, i));
   }
   if (absl::Status status = StartMonitor(); !status.ok()) return status;
-  engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.io));
+  engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.engine.io));
   absl::Status status = StartShards(choice.picked);
-  if (!status.ok() && settings_.config.io == IoChoice::kAuto &&
+  if (!status.ok() && settings_.config.engine.io == IoChoice::kAuto &&
       choice.picked != engine::IoChoice::kEpoll) {
     // The probe had its ring, but not every shard got one: locked memory is a limit of the user.
     choice = {.picked = engine::IoChoice::kEpoll,

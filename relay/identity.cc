@@ -121,7 +121,7 @@ absl::StatusOr<gid_t> ResolveGroup(std::string_view name) {
 
 absl::StatusOr<Identity> ResolveIdentity(const Config& config) {
   const uid_t now = ::geteuid();
-  if (config.user.empty()) {
+  if (config.program.user.empty()) {
     if (now == 0) {
       return absl::PermissionDeniedError(
           "refusing to run as root: give --user=USER, the user that amavisd runs as "
@@ -130,11 +130,11 @@ absl::StatusOr<Identity> ResolveIdentity(const Config& config) {
     const auto user = UserByNumber(now);
     return Identity{now, ::getegid(), user ? user->name : ""};
   }
-  const absl::StatusOr<User> user = FindUser(config.user);
+  const absl::StatusOr<User> user = FindUser(config.program.user);
   if (!user.ok()) return user.status();
   Identity identity{user->user, user->group, user->name};
-  if (!config.group.empty()) {
-    const absl::StatusOr<gid_t> group = ResolveGroup(config.group);
+  if (!config.program.group.empty()) {
+    const absl::StatusOr<gid_t> group = ResolveGroup(config.program.group);
     if (!group.ok()) return group.status();
     identity.group = *group;
   }
@@ -146,7 +146,7 @@ absl::StatusOr<Identity> ResolveIdentity(const Config& config) {
   if (now != identity.user || ::getegid() != identity.group) {
     return absl::PermissionDeniedError(
         absl::StrCat("cannot become ",
-                     config.user,
+                     config.program.user,
                      ": started as user ",
                      now,
                      ", and only root can change users; start as root, or leave --user out"));

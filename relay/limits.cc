@@ -31,23 +31,25 @@ std::string TooFew(const Limits& limits) {
 DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint64_t open_files) {
   DerivedLimits derived;
   Limits& limits = derived.limits;
-  limits.shards = config.shards != 0 ? config.shards : std::clamp(cores, 1U, kShardsMax);
+  limits.shards =
+      config.engine.shards != 0 ? config.engine.shards : std::clamp(cores, 1U, kShardsMax);
   limits.descriptors_available = open_files;
 
   const std::uint64_t fixed = kDescriptorsPerShard * limits.shards + kDescriptorsReserve;
   const std::uint64_t left = open_files > fixed ? open_files - fixed : 0;
-  std::uint64_t messages = config.messages_max;
+  std::uint64_t messages = config.quota.messages_max;
   if (messages == 0) {
     messages = std::clamp(left / kMessagesShare, kMessagesDerivedMin, kMessagesDerivedMax);
-    if (config.sessions_max != 0) messages = std::min<std::uint64_t>(messages, config.sessions_max);
+    if (config.quota.sessions_max != 0)
+      messages = std::min<std::uint64_t>(messages, config.quota.sessions_max);
   }
   // One connection per message in work is the most that can be wanted; orphans are messages in work
   // too.
   std::uint64_t connections = messages;
-  if (config.scanner_connections_max != 0) {
-    connections = std::min<std::uint64_t>(messages, config.scanner_connections_max);
+  if (config.scanners[0].connections_max != 0) {
+    connections = std::min<std::uint64_t>(messages, config.scanners[0].connections_max);
   }
-  std::uint64_t sessions = config.sessions_max;
+  std::uint64_t sessions = config.quota.sessions_max;
   if (sessions == 0) {
     const std::uint64_t rest = left > messages + connections ? left - messages - connections : 0;
     sessions = std::clamp(rest, messages, std::max(messages, kSessionsDerivedMax));

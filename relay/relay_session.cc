@@ -26,10 +26,12 @@ constexpr milter::ReplyText kTooManyConnections = {
 
 }  // namespace
 
-RelaySession::RelaySession(ShardApp& shard, bool refusing) noexcept
+RelaySession::RelaySession(ShardApp& shard,
+                           const ListenerSettings& listener,
+                           bool refusing) noexcept
     : shard_(shard),
-      filter_(refusing ? shard.settings().refusing_filter : shard.settings().filter,
-              shard.blocks()),
+      listener_(listener),
+      filter_(refusing ? listener.refusing_filter : listener.filter, shard.blocks()),
       text_(shard.blocks()),
       refusing_(refusing) {
   timer_.session = this;
@@ -316,7 +318,7 @@ void RelaySession::SetDeadline() noexcept {
   } else if (filter_.content_phase()) {
     wait = kContentTimeout;
   } else if (filter_.half_packet()) {
-    wait = shard_.config().milter_timeout;
+    wait = listener().milter_timeout;
   }
   shard_.loop().Set(timer_, now + wait);
 }

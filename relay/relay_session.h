@@ -32,6 +32,7 @@
 namespace relay {
 
 class ShardApp;
+struct ListenerSettings;
 
 inline constexpr engine::Time kIdleTimeout = std::chrono::seconds(7210);
 inline constexpr engine::Time kContentTimeout = std::chrono::seconds(120);
@@ -44,8 +45,9 @@ inline constexpr std::size_t kUnsentBytesMax = 4 * engine::kMiB;
 
 class RelaySession final : public engine::SocketEvents, public ScanOwner {
  public:
-  // `refusing`: over the session limit; CONNECT is answered 421.
-  RelaySession(ShardApp& shard, bool refusing) noexcept;
+  // `listener`: whose connection it is; outlives the session. `refusing`: over the session limit;
+  // CONNECT is answered 421.
+  RelaySession(ShardApp& shard, const ListenerSettings& listener, bool refusing) noexcept;
   ~RelaySession();
   RelaySession(const RelaySession&) = delete;
   RelaySession& operator=(const RelaySession&) = delete;
@@ -160,7 +162,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
                  const ampdp::Reply* reply,
                  const EditCounts& counts) noexcept;
 
+  const ListenerSettings& listener() const noexcept { return listener_; }
+
   ShardApp& shard_;
+  const ListenerSettings& listener_;
   milter::FilterSession filter_;
   SessionText text_;
   engine::SocketId id_{};

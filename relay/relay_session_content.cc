@@ -65,7 +65,7 @@ void RelaySession::OnMail(const milter::Event& event) noexcept {
 
 void RelaySession::OnRcpt(const milter::Event& event) noexcept {
   if (message_ == nullptr) return;
-  if (message_->recipient_count >= shard_.config().recipients_max) {
+  if (message_->recipient_count >= listener().recipients_max) {
     message_->Refuse(TooManyRecipientsRefusal());
   } else if (!message_->AddRecipient(event.name, event.value)) {
     message_->Refuse(message_->EnvelopeNoRoomRefusal());
@@ -180,7 +180,7 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
   if (!BeginContent()) return;
   const std::size_t bytes = event.name.size() + event.value.size() + 3;
   message_->wire_bytes += bytes;
-  if (bytes > shard_.config().header_bytes_max - message_->header_bytes ||
+  if (bytes > listener().header_bytes_max - message_->header_bytes ||
       message_->header_fields == Message::kHeaderFieldsMax) {
     FailMessage(HeaderTooLargeRefusal(), SpoolFate::kUnread);
     return;
@@ -202,7 +202,7 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
 
 // What ends a line of ours after `text`. A CR that is there already is part of it: never CR CR LF.
 std::string_view RelaySession::LineEnd(std::string_view text) const noexcept {
-  const bool crlf = shard_.config().newlines == Newlines::kCrlf && !text.ends_with('\r');
+  const bool crlf = shard_.config().spool.newlines == Newlines::kCrlf && !text.ends_with('\r');
   return crlf ? "\r\n" : "\n";
 }
 
@@ -213,7 +213,7 @@ void RelaySession::WriteHeader(std::string_view name, std::string_view value) no
   Check(writer.AddCopy(name));
   if (message_->sticky) return;
   Check(writer.AddCopy(filter_.leading_space() ? ":" : ": "));
-  const bool crlf = shard_.config().newlines == Newlines::kCrlf;
+  const bool crlf = shard_.config().spool.newlines == Newlines::kCrlf;
   for (std::size_t end = FindBreak(value, crlf); end != std::string_view::npos && !message_->sticky;
        end = FindBreak(value, crlf)) {
     const std::string_view line = value.substr(0, end);
@@ -242,7 +242,7 @@ void RelaySession::OnBody(const milter::Event& event) noexcept {
   EndHeader();
   if (message_->sticky || event.body.empty()) return;
   message_->wire_bytes += event.body.size();
-  if (shard_.config().newlines == Newlines::kCrlf) {
+  if (shard_.config().spool.newlines == Newlines::kCrlf) {
     Check(shard_.writer().AddRef(event.body));
     return;
   }

@@ -84,9 +84,8 @@ void RelaySession::SetReading() noexcept {
 }
 
 Time RelaySession::AnswerBy() const noexcept {
-  const Config& config = shard_.config();
   const Time by_server = is_postfix_ ? kAnswerWithinPostfix : kAnswerWithinOthers;
-  const Time within = config.answer_within.count() > 0 ? config.answer_within : by_server;
+  const Time within = listener().answer_within.count() > 0 ? listener().answer_within : by_server;
   return message_->content_end_at + within;
 }
 

@@ -46,11 +46,11 @@ bool RelaySession::StartScan() noexcept {
   }
   message_->slot = nullptr;  // the job's from here on
   message_->job = job;
-  const Config& config = shard_.config();
-  job->Start({.wait_until = shard_.loop().now() + config.scanner_wait_max,
+  const ScannerConfig& scanner = shard_.scanner();
+  job->Start({.wait_until = shard_.loop().now() + shard_.config().queue.wait_max,
               .answer_by = AnswerBy(),
-              .scan_timeout = config.scan_timeout,
-              .orphan_limit = config.orphan_limit});
+              .scan_timeout = scanner.scan_timeout,
+              .orphan_limit = scanner.orphan_limit});
   return true;
 }
 
@@ -77,9 +77,8 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
     recipients[index++] = r->address;
   }
   engine::Scratch<char, kBankListBytesMax> banks;
-  const Config& config = shard_.config();
   const std::string_view daemon_name =
-      config.daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
+      listener().daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
   const ampdp::Request request = {
       .queue_id = MacroText(Macro::kQueueId),
       .protocol_name = MacroText(Macro::kProtocol),
@@ -88,7 +87,7 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
       .tempdir =
           shard_.settings().sharing.send_tempdir ? message.slot->directory() : std::string_view(),
       .mail_file = message.slot->mail_file(),
-      .delivery_care_of = config.delivery_care_of == DeliveryCareOf::kServer
+      .delivery_care_of = listener().delivery_care_of == DeliveryCareOf::kServer
                               ? ampdp::DeliveryCare::kServer
                               : ampdp::DeliveryCare::kClient,
       .client_address = text_.Get(SessionText::Field::kAddress),
@@ -121,7 +120,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
     AnswerRefusal(InternalRefusal("memory for the edits"), times);
     return SpoolFate::kDoubt;
   }
-  VerdictMap map(*message_, reply, filter_.actions(), shard_.config().delete_header);
+  VerdictMap map(*message_, reply, filter_.actions(), listener().delete_header);
   engine::Scratch<char, ampdp::kReplyErrorTextBytes> text;
   const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);
   if (!fault.empty()) {
@@ -179,18 +178,17 @@ bool RelaySession::AnswerRefusal(const Refusal& refusal, const ScanTimes& times)
 // -P covers a scanner that fails. One that delivers by itself (-D server) may have done so before
 // it failed: then only what it cannot have seen passes.
 bool RelaySession::MayPass(FailureClass failure) const noexcept {
-  const Config& config = shard_.config();
-  if (!config.pass_on_failure) return false;
+  if (!listener().pass_on_failure) return false;
   return failure == FailureClass::kUnreachable ||
          (failure == FailureClass::kScanFailed &&
-          config.delivery_care_of == DeliveryCareOf::kClient);
+          listener().delivery_care_of == DeliveryCareOf::kClient);
 }
 
 // The operator's -P: the mail goes on, marked where a field for that is configured, and without
 // what its sender wrote to look scanned.
 bool RelaySession::PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept {
-  const Config& config = shard_.config();
-  UnscannedPass pass(*message_, config.unscanned_header_name, config.unscanned_header_value);
+  UnscannedPass pass(
+      *message_, listener().unscanned_header_name, listener().unscanned_header_value);
   if (!pass.Prepare()) return AnswerRefusal(InternalRefusal("memory for the deletions"), times);
   milter::ReplyWriter counting({}, filter_.leading_space(), filter_.actions());
   pass.Write(counting);
@@ -282,7 +280,7 @@ void RelaySession::Summarise(std::string_view verdict,
                 .times = times,
                 .reply = reply,
                 .counts = counts},
-               shard_.config().log_addresses,
+               shard_.config().log.addresses,
                line);
   shard_.Write(engine::Level::kInfo, line);
 }

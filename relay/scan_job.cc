@@ -98,7 +98,7 @@ void ScanJob::OnTicketGone() noexcept {
 
 void ScanJob::Connect() noexcept {
   const Time now = shard_.loop().now();
-  const engine::IoResult result = shard_.loop().Connect(shard_.scanner_address(), *this, &socket_);
+  const engine::IoResult result = shard_.loop().Connect(shard_.scanner().address, *this, &socket_);
   if (result.ok()) {
     Enter(State::kConnecting);
     shard_.loop().Set(timer_, std::min(now + kConnectTimeout, deadlines_.answer_by));

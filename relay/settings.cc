@@ -1,6 +1,10 @@
 // Derives what the shards share from configuration, limits and the spool's file system.
 #include "relay/settings.h"
 
+#include <algorithm>
+
+#include "engine/base/check.h"
+
 namespace relay {
 namespace {
 
@@ -13,6 +17,15 @@ constexpr std::uint32_t kSpareSlots = 4;
 
 // Texts, half packets, requests, replies: address space is the bound, not what is used.
 constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
+
+ListenerSettings ListenerSettingsOf(const ListenerConfig& config, std::uint32_t index) {
+  ListenerSettings settings{config, index, {}, {}};
+  settings.filter.protocol = ProtocolOf(config.reply_at);
+  if (!config.request_macros) settings.filter.macro_lists = nullptr;
+  settings.refusing_filter = settings.filter;
+  settings.refusing_filter.protocol &= ~milter::kNoReplyConnect;
+  return settings;
+}
 
 }  // namespace
 
@@ -28,17 +41,18 @@ milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept {
 
 void FillSettings(const Config& config,
                   const Limits& limits,
-                  const engine::Address& scanner,
+                  const std::vector<engine::Address>& scanners,
                   bool spool_reuse,
                   Settings* settings) {
+  ENGINE_CHECK(!config.listeners.empty() && !scanners.empty());
+  ENGINE_CHECK(scanners.size() == config.scanners.size());
   settings->config = config;
-  settings->scanner = scanner;
-  if (!config.request_macros) {
-    settings->filter.macro_lists = nullptr;
-    settings->refusing_filter.macro_lists = nullptr;
+  for (const ListenerConfig& listener : config.listeners) {
+    const auto index = static_cast<std::uint32_t>(settings->listeners.size());
+    settings->listeners.push_back(ListenerSettingsOf(listener, index));
   }
-  settings->filter.protocol = ProtocolOf(config.reply_at);
-  settings->refusing_filter.protocol = settings->filter.protocol & ~milter::kNoReplyConnect;
+  for (std::size_t i = 0; i < scanners.size(); ++i)
+    settings->scanners.push_back({config.scanners[i], scanners[i]});
   settings->sessions_max = limits.sessions_max;
   settings->messages_max = limits.messages_max;
   settings->spool_limits.slots_max = limits.messages_max;
@@ -46,7 +60,10 @@ void FillSettings(const Config& config,
                                   .inodes_free_min = kSpoolInodesFreeMin};
   settings->spool_limits.spare_slots = kSpareSlots;
   // A scanner on another host may cache what it has read.
-  settings->spool_reuse = spool_reuse && scanner.is_this_host();
+  settings->spool_reuse =
+      spool_reuse && std::all_of(scanners.begin(), scanners.end(), [](const engine::Address& a) {
+        return a.is_this_host();
+      });
   settings->block_bytes_max = kBlockBytesMaxPerShard;
 }
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "engine/net/address.h"
 #include "engine/spool/spool.h"
@@ -20,12 +21,22 @@ struct SharedCounts {
   alignas(64) std::atomic<std::uint32_t> messages{0};
 };
 
-struct Settings {
-  Config config;
-  engine::Address scanner;
+// A listener as its sessions see it.
+struct ListenerSettings : ListenerConfig {
+  std::uint32_t index = 0;       // in Settings::listeners
   milter::FilterOptions filter;  // what we ask a mail server for
   milter::FilterOptions
       refusing_filter;  // over the session limit: keeps the CONNECT reply, for 421
+};
+
+struct ScannerSettings : ScannerConfig {
+  engine::Address address;
+};
+
+struct Settings {
+  Config config;
+  std::vector<ListenerSettings> listeners;  // one per Config::listeners, never empty; likewise:
+  std::vector<ScannerSettings> scanners;
   // Of all shards together.
   std::uint32_t sessions_max = 0;
   std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended
@@ -39,11 +50,12 @@ struct Settings {
 // message.
 milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept;
 
-// `spool_reuse`: what the spool's file system allows (engine/spool/spool_dir.h). `*settings` must
-// be new: it is filled before the first shard starts.
+// `scanners`: the resolved addresses, one per Config::scanners. `spool_reuse`: what the spool's
+// file system allows (engine/spool/spool_dir.h). `*settings` must be new: it is filled before the
+// first shard starts.
 void FillSettings(const Config& config,
                   const Limits& limits,
-                  const engine::Address& scanner,
+                  const std::vector<engine::Address>& scanners,
                   bool spool_reuse,
                   Settings* settings);
 

@@ -28,8 +28,9 @@ constexpr std::uint64_t kAutoSpliceFrom = ShardApp::kNeverSplice;
 
 std::uint64_t SpliceFrom(const ShardParts& parts) noexcept {
   const Config& config = parts.settings.config;
-  if (config.newlines != Newlines::kCrlf || parts.pipes == nullptr) return ShardApp::kNeverSplice;
-  switch (config.splice) {
+  if (config.spool.newlines != Newlines::kCrlf || parts.pipes == nullptr)
+    return ShardApp::kNeverSplice;
+  switch (config.spool.splice) {
     case SpliceChoice::kAuto: return kAutoSpliceFrom;
     case SpliceChoice::kOn: return 0;
     case SpliceChoice::kOff: break;
@@ -81,13 +82,13 @@ ShardApp::~ShardApp() {
   ENGINE_CHECK(done_);
 }
 
-void ShardApp::Adopt(int fd) noexcept {
+void ShardApp::Adopt(int fd, std::uint32_t listener) noexcept {
   const std::uint32_t limit = parts_.settings.sessions_max;
   const std::uint32_t before = parts_.shared.sessions.fetch_add(1, std::memory_order_relaxed);
   RelaySession* session = nullptr;
   // Counted over all shards: each shard's table alone has room for the whole limit.
   if (!stopping_ && before < limit + kRefusingSessionsMax) {
-    session = sessions_.Make(*this, before >= limit);
+    session = sessions_.Make(*this, parts_.settings.listeners[listener], before >= limit);
   }
   if (session == nullptr || before >= limit) {
     counters_.Add(Count::kSessionsRefused);
@@ -232,7 +233,7 @@ void ShardApp::NoteScannerError(std::string_view what, int error) noexcept {
   const auto suppressed = scanner_errors_.Admit(parts_.loop.now());
   if (!suppressed) return;
   engine::LogLine line = Line("scanner failed");
-  line.Field("scanner", parts_.settings.scanner.text).Field("at", what);
+  line.Field("scanner", scanner().address.text).Field("at", what);
   if (error != 0) {
     line.Errno("error", error);
   } else {
@@ -247,7 +248,7 @@ void ShardApp::NoteBrokenReply(std::string_view what) noexcept {
   if (!suppressed) return;
   Write(engine::Level::kWarning,
         Line("broken reply of the scanner")
-            .Field("scanner", parts_.settings.scanner.text)
+            .Field("scanner", scanner().address.text)
             .Field("fault", what)
             .Field("suppressed", *suppressed));
 }

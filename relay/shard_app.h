@@ -73,8 +73,9 @@ class ShardApp {
   ShardApp(const ShardApp&) = delete;
   ShardApp& operator=(const ShardApp&) = delete;
 
-  // A connected, non-blocking descriptor, which is ours from here on.
-  void Adopt(int fd) noexcept;
+  // A connected, non-blocking descriptor, which is ours from here on. `listener`: by which it came,
+  // its index in Settings::listeners.
+  void Adopt(int fd, std::uint32_t listener) noexcept;
 
   // Ends politely: sessions go on until their message in work is answered, at most until
   // `deadline`; then what is left gets 451, everything is closed and the spool removed. Idle
@@ -87,7 +88,7 @@ class ShardApp {
   const Config& config() const noexcept { return parts_.settings.config; }
   engine::Loop& loop() noexcept { return parts_.loop; }
   engine::SlotPool& scanner_slots() noexcept { return parts_.scanner_slots; }
-  const engine::Address& scanner_address() const noexcept { return parts_.settings.scanner; }
+  const ScannerSettings& scanner() const noexcept { return parts_.settings.scanners.front(); }
   engine::BlockPool& blocks() noexcept { return blocks_; }
   engine::Spool& spool() noexcept { return spool_; }
   engine::SpoolWriter& writer() noexcept { return writer_; }

@@ -64,7 +64,7 @@ void ToNull() noexcept {
 
 // The answer to --check-config.
 int ReportCheck(const absl::Status& status, const Startup& startup, const Config& config) {
-  const std::string& program = config.program_name;
+  const std::string& program = config.program.name;
   if (!status.ok()) {
     std::fprintf(stderr, "%s: %s\n", program.c_str(), std::string(status.message()).c_str());
     return kExitStart;
@@ -73,12 +73,12 @@ int ReportCheck(const absl::Status& status, const Startup& startup, const Config
     std::fprintf(stderr, "%s: warning: %s\n", program.c_str(), warning.c_str());
   }
   // A start hears the same from the spool (engine/spool/spool_dir.h).
-  if (config.working_directory.find(kAmbiguousName) != std::string::npos) {
+  if (config.spool.directory.find(kAmbiguousName) != std::string::npos) {
     std::fprintf(
         stderr,
         "%s: warning: working directory %s: '%s' in it makes amavisd's log ids ambiguous\n",
         program.c_str(),
-        config.working_directory.c_str(),
+        config.spool.directory.c_str(),
         kAmbiguousName.data());
   }
   std::fputs(LimitsText(startup.limits()).c_str(), stdout);
@@ -88,7 +88,7 @@ int ReportCheck(const absl::Status& status, const Startup& startup, const Config
 }  // namespace
 
 std::optional<int> AnswerAtOnce(const CommandLine& line) {
-  const std::string& program = line.config.program_name;
+  const std::string& program = line.config.program.name;
   switch (line.kind) {
     case CommandLine::Kind::kRun: return std::nullopt;
     case CommandLine::Kind::kHelp: std::fputs(UsageText(program).c_str(), stdout); return 0;
@@ -120,7 +120,7 @@ absl::StatusOr<Startup> Startup::Prepare(Config& config) {
 }
 
 absl::Status Startup::Check(Config& config) {
-  foreground_ = config.foreground;
+  foreground_ = config.program.foreground;
   DerivedLimits derived = DeriveLimits(config, UsableCores(), RaiseOpenFiles());
   if (!derived.error.empty()) return absl::ResourceExhaustedError(derived.error);
   limits_ = derived.limits;
@@ -129,29 +129,32 @@ absl::Status Startup::Check(Config& config) {
   if (!identity.ok()) return identity.status();
   identity_ = *std::move(identity);
 
-  absl::StatusOr<engine::Address> address = AbsoluteAddress(config.milter_socket);
+  absl::StatusOr<engine::Address> address = AbsoluteAddress(config.listeners[0].socket);
   if (!address.ok()) {
-    return Named(absl::StrCat("could not open milter socket ", config.milter_socket),
+    return Named(absl::StrCat("could not open milter socket ", config.listeners[0].socket),
                  address.status());
   }
   address_ = *std::move(address);
-  absl::StatusOr<engine::Address> scanner = AbsoluteAddress(config.scanner_socket);
-  if (!scanner.ok()) return Named("amavisd socket", scanner.status());
-  scanner_ = *std::move(scanner);
+  for (const ScannerConfig& scanner : config.scanners) {
+    absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket);
+    if (!at.ok()) return Named("amavisd socket", at.status());
+    scanners_.push_back(*std::move(at));
+  }
 
-  config.working_directory = Absolute(config.working_directory);
-  config.pid_file = Absolute(config.pid_file);
+  config.spool.directory = Absolute(config.spool.directory);
+  config.program.pid_file = Absolute(config.program.pid_file);
   CollectWarnings(config);
   return CheckWorkingDirectory(config);
 }
 
 void Startup::CollectWarnings(const Config& config) {
-  if (config.pass_on_failure) {
+  if (config.listeners[0].pass_on_failure) {
     warnings_.emplace_back(
         "-P: mail passes unscanned while amavisd fails, and a sender can cause that with a message "
         "that amavisd dies of");
   }
-  if (config.delivery_care_of == DeliveryCareOf::kServer && config.pass_on_failure) {
+  if (config.listeners[0].delivery_care_of == DeliveryCareOf::kServer &&
+      config.listeners[0].pass_on_failure) {
     warnings_.emplace_back(
         "-P with -D server: passes only mail that amavisd cannot have seen; it may have delivered "
         "the rest already");
@@ -159,7 +162,7 @@ void Startup::CollectWarnings(const Config& config) {
 }
 
 absl::Status Startup::CheckWorkingDirectory(const Config& config) {
-  const std::string& path = config.working_directory;
+  const std::string& path = config.spool.directory;
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) {
     return absl::NotFoundError(absl::StrCat(
@@ -176,7 +179,7 @@ absl::Status Startup::CheckWorkingDirectory(const Config& config) {
 }
 
 absl::Status Startup::OpenPidFile(const Config& config) {
-  absl::StatusOr<PidFile> file = PidFile::Open(config.pid_file, identity_);
+  absl::StatusOr<PidFile> file = PidFile::Open(config.program.pid_file, identity_);
   if (file.ok()) {
     pid_file_ = *std::move(file);
     return absl::OkStatus();
@@ -189,19 +192,19 @@ absl::Status Startup::OpenPidFile(const Config& config) {
 
 absl::Status Startup::OpenSocket(const Config& config) {
   engine::ListenOptions options;
-  options.mode = config.socket_mode.value_or(kSocketModeDefault);
-  if (config.backlog != 0) options.backlog = config.backlog;
+  options.mode = config.listeners[0].socket_mode.value_or(kSocketModeDefault);
+  if (config.listeners[0].backlog != 0) options.backlog = config.listeners[0].backlog;
   if (::geteuid() == 0) {
     options.owner = identity_.user;
     options.group = identity_.group;
   }
-  if (!config.socket_owner.empty()) {
-    const absl::StatusOr<uid_t> owner = ResolveUser(config.socket_owner);
+  if (!config.listeners[0].socket_owner.empty()) {
+    const absl::StatusOr<uid_t> owner = ResolveUser(config.listeners[0].socket_owner);
     if (!owner.ok()) return Named("--socket-owner", owner.status());
     options.owner = *owner;
   }
-  if (!config.socket_group.empty()) {
-    const absl::StatusOr<gid_t> group = ResolveGroup(config.socket_group);
+  if (!config.listeners[0].socket_group.empty()) {
+    const absl::StatusOr<gid_t> group = ResolveGroup(config.listeners[0].socket_group);
     if (!group.ok()) return Named("--socket-group", group.status());
     options.group = *group;
   }
@@ -210,7 +213,8 @@ absl::Status Startup::OpenSocket(const Config& config) {
     listener_ = *std::move(listener);
     return absl::OkStatus();
   }
-  const bool asked = !config.socket_owner.empty() || !config.socket_group.empty();
+  const bool asked =
+      !config.listeners[0].socket_owner.empty() || !config.listeners[0].socket_group.empty();
   if (asked && ::geteuid() != 0 && absl::IsPermissionDenied(listener.status())) {
     return absl::PermissionDeniedError(
         absl::StrCat("could not open milter socket: ",

@@ -55,7 +55,8 @@ class Startup {
 
   const Limits& limits() const noexcept { return limits_; }
   const engine::Listener& listener() const noexcept { return listener_; }
-  const engine::Address& scanner() const noexcept { return scanner_; }
+  // One per Config::scanners.
+  const std::vector<engine::Address>& scanners() const noexcept { return scanners_; }
   const Identity& identity() const noexcept { return identity_; }
   // For the log, once it runs: settings that work and may surprise.
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
@@ -72,7 +73,7 @@ class Startup {
   Limits limits_;
   Identity identity_;
   engine::Address address_;  // ours
-  engine::Address scanner_;
+  std::vector<engine::Address> scanners_;
   engine::Listener listener_;
   PidFile pid_file_;
   std::vector<std::string> warnings_;

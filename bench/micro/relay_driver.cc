@@ -128,7 +128,7 @@ RelayDriver::RelayDriver(const RelayOptions& options)
     : root_(MakeRoot()),
       milter_address_(UnixAddress(root_ + "/milter.sock")),
       scanner_slots_(options.scanner_slots),
-      governor_(options.config.spool_writes),
+      governor_(options.config.spool.writes),
       log_emitted_(std::make_shared<std::atomic<bool>>(false)),
       log_(std::make_unique<SilentSink>(log_emitted_)) {
   // As BlockSignals() does; the other signals stay those of the benchmark.
@@ -145,7 +145,7 @@ RelayDriver::RelayDriver(const RelayOptions& options)
                              .descriptors_needed = 0,
                              .descriptors_available = 0};
   const engine::Address scanner = UnixAddress(root_ + "/scanner.sock");
-  relay::FillSettings(options.config, limits, scanner, true, &settings_);
+  relay::FillSettings(options.config, limits, {scanner}, true, &settings_);
   settings_.spool_limits.floor.bytes_free_min = options.spool_bytes_free_min;
   settings_.spool_limits.floor.inodes_free_min = 0;
   scanner_ = std::make_unique<ReplyingScanner>(scanner, options.scanner_reply);
@@ -175,7 +175,7 @@ RelayDriver::RelayDriver(const RelayOptions& options)
   listener_ = *std::move(listener);
   loop_->Listen(
       listener_.fd(),
-      [](void* shard, int fd) noexcept { static_cast<relay::ShardApp*>(shard)->Adopt(fd); },
+      [](void* shard, int fd) noexcept { static_cast<relay::ShardApp*>(shard)->Adopt(fd, 0); },
       shard_.get());
   StartCounting();
 }

@@ -144,7 +144,7 @@ void AddRefused(engine::IoChoice io, std::vector<RelayScenario>& all) {
   all.back().options.sessions_max = 0;
   all.back().refused_sessions = true;
   all.push_back(MakeOne(io, "RefusedRecipients", 5));
-  all.back().options.config.recipients_max = 4;
+  all.back().options.config.listeners[0].recipients_max = 4;
   all.back().outcome = milter::Outcome::kRejected;
   all.push_back(MakeOne(io, "RefusedSpoolFull", 1));
   all.back().options.spool_bytes_free_min = std::uint64_t{1} << 60;

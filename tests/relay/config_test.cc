@@ -34,42 +34,42 @@ TEST(ConfigTest, HasTheDocumentedDefaults) {
   const CommandLine line = Parse({});
   ASSERT_EQ(line.kind, Kind::kRun);
   const Config& config = line.config;
-  EXPECT_EQ(config.program_name, "millrace");
-  EXPECT_EQ(config.milter_socket, "/run/amavisd/amavisd-milter.sock");
-  EXPECT_EQ(config.scanner_socket, "/run/amavisd/amavisd.sock");
-  EXPECT_EQ(config.pid_file, "/run/amavisd/amavisd-milter.pid");
-  EXPECT_EQ(config.working_directory, "/var/spool/amavisd/tmp");
-  EXPECT_EQ(config.backlog, 0);
-  EXPECT_EQ(config.scanner_connections_max, 0U);
-  EXPECT_EQ(config.scanner_wait_max, Seconds(300));
-  EXPECT_EQ(config.milter_timeout, Seconds(600));
-  EXPECT_EQ(config.scan_timeout, Seconds(600));
-  EXPECT_EQ(config.orphan_limit, Seconds(500));
-  EXPECT_EQ(config.answer_within, Seconds(0));
-  EXPECT_EQ(config.delivery_care_of, DeliveryCareOf::kClient);
-  EXPECT_FALSE(config.pass_on_failure);
-  EXPECT_FALSE(config.daemon_name_bank);
-  EXPECT_FALSE(config.foreground);
-  EXPECT_TRUE(config.request_macros);
-  EXPECT_EQ(config.delete_header, DeleteHeader::kAll);
-  EXPECT_EQ(config.log_addresses, LogAddresses::kFull);
-  EXPECT_EQ(config.io, IoChoice::kAuto);
-  EXPECT_FALSE(config.socket_mode.has_value());
-  EXPECT_EQ(config.scanner_kind, ScannerKind::kAmavisd);
-  EXPECT_EQ(config.newlines, Newlines::kLf);
+  EXPECT_EQ(config.program.name, "millrace");
+  EXPECT_EQ(config.listeners[0].socket, "/run/amavisd/amavisd-milter.sock");
+  EXPECT_EQ(config.scanners[0].socket, "/run/amavisd/amavisd.sock");
+  EXPECT_EQ(config.program.pid_file, "/run/amavisd/amavisd-milter.pid");
+  EXPECT_EQ(config.spool.directory, "/var/spool/amavisd/tmp");
+  EXPECT_EQ(config.listeners[0].backlog, 0);
+  EXPECT_EQ(config.scanners[0].connections_max, 0U);
+  EXPECT_EQ(config.queue.wait_max, Seconds(300));
+  EXPECT_EQ(config.listeners[0].milter_timeout, Seconds(600));
+  EXPECT_EQ(config.scanners[0].scan_timeout, Seconds(600));
+  EXPECT_EQ(config.scanners[0].orphan_limit, Seconds(500));
+  EXPECT_EQ(config.listeners[0].answer_within, Seconds(0));
+  EXPECT_EQ(config.listeners[0].delivery_care_of, DeliveryCareOf::kClient);
+  EXPECT_FALSE(config.listeners[0].pass_on_failure);
+  EXPECT_FALSE(config.listeners[0].daemon_name_bank);
+  EXPECT_FALSE(config.program.foreground);
+  EXPECT_TRUE(config.listeners[0].request_macros);
+  EXPECT_EQ(config.listeners[0].delete_header, DeleteHeader::kAll);
+  EXPECT_EQ(config.log.addresses, LogAddresses::kFull);
+  EXPECT_EQ(config.engine.io, IoChoice::kAuto);
+  EXPECT_FALSE(config.listeners[0].socket_mode.has_value());
+  EXPECT_EQ(config.scanners[0].kind, ScannerKind::kAmavisd);
+  EXPECT_EQ(config.spool.newlines, Newlines::kLf);
 }
 
 TEST(ConfigTest, KnowsEverySourceOfInput) {
-  EXPECT_EQ(Parse({"--io=auto"}).config.io, IoChoice::kAuto);
-  EXPECT_EQ(Parse({"--io=uring"}).config.io, IoChoice::kUring);
-  EXPECT_EQ(Parse({"--io=uring-recv"}).config.io, IoChoice::kUringRecv);
-  EXPECT_EQ(Parse({"--io=epoll"}).config.io, IoChoice::kEpoll);
+  EXPECT_EQ(Parse({"--io=auto"}).config.engine.io, IoChoice::kAuto);
+  EXPECT_EQ(Parse({"--io=uring"}).config.engine.io, IoChoice::kUring);
+  EXPECT_EQ(Parse({"--io=uring-recv"}).config.engine.io, IoChoice::kUringRecv);
+  EXPECT_EQ(Parse({"--io=epoll"}).config.engine.io, IoChoice::kEpoll);
 }
 
 TEST(ConfigTest, TakesProgramNameFromArgv) {
   const char* argv[] = {"/usr/sbin/amavisd-milter"};
-  EXPECT_EQ(ParseCommandLine(1, argv).config.program_name, "amavisd-milter");
-  EXPECT_EQ(ParseCommandLine(0, argv).config.program_name, "millrace");
+  EXPECT_EQ(ParseCommandLine(1, argv).config.program.name, "amavisd-milter");
+  EXPECT_EQ(ParseCommandLine(0, argv).config.program.name, "millrace");
 }
 
 TEST(ConfigTest, ReadsTheIncumbentsFlags) {
@@ -100,30 +100,30 @@ TEST(ConfigTest, ReadsTheIncumbentsFlags) {
                                   "/w"});
   ASSERT_EQ(line.kind, Kind::kRun) << line.error;
   const Config& config = line.config;
-  EXPECT_TRUE(config.daemon_name_bank);
-  EXPECT_EQ(config.debug_level, 3);
-  EXPECT_EQ(config.delivery_care_of, DeliveryCareOf::kServer);
-  EXPECT_TRUE(config.foreground);
-  EXPECT_EQ(config.scanner_connections_max, 4U);
-  EXPECT_EQ(config.scanner_wait_max, Seconds(60));
-  EXPECT_EQ(config.pid_file, "/p");
-  EXPECT_TRUE(config.pass_on_failure);
-  EXPECT_EQ(config.backlog, 7);
-  EXPECT_EQ(config.milter_socket, "inet:8890@127.0.0.1");
-  EXPECT_EQ(config.scanner_socket, "unix:/s");
-  EXPECT_EQ(config.milter_timeout, Seconds(11));
-  EXPECT_EQ(config.scan_timeout, Seconds(12));
-  EXPECT_EQ(config.working_directory, "/w");
+  EXPECT_TRUE(config.listeners[0].daemon_name_bank);
+  EXPECT_EQ(config.log.debug_level, 3);
+  EXPECT_EQ(config.listeners[0].delivery_care_of, DeliveryCareOf::kServer);
+  EXPECT_TRUE(config.program.foreground);
+  EXPECT_EQ(config.scanners[0].connections_max, 4U);
+  EXPECT_EQ(config.queue.wait_max, Seconds(60));
+  EXPECT_EQ(config.program.pid_file, "/p");
+  EXPECT_TRUE(config.listeners[0].pass_on_failure);
+  EXPECT_EQ(config.listeners[0].backlog, 7);
+  EXPECT_EQ(config.listeners[0].socket, "inet:8890@127.0.0.1");
+  EXPECT_EQ(config.scanners[0].socket, "unix:/s");
+  EXPECT_EQ(config.listeners[0].milter_timeout, Seconds(11));
+  EXPECT_EQ(config.scanners[0].scan_timeout, Seconds(12));
+  EXPECT_EQ(config.spool.directory, "/w");
 }
 
 TEST(ConfigTest, ReadsClustersAndAttachedValues) {
   const CommandLine line = Parse({"-BPfd3", "-m4", "-s/run/x"});
   ASSERT_EQ(line.kind, Kind::kRun) << line.error;
-  EXPECT_TRUE(line.config.daemon_name_bank && line.config.pass_on_failure &&
-              line.config.foreground);
-  EXPECT_EQ(line.config.debug_level, 3);
-  EXPECT_EQ(line.config.scanner_connections_max, 4U);
-  EXPECT_EQ(line.config.milter_socket, "/run/x");
+  EXPECT_TRUE(line.config.listeners[0].daemon_name_bank &&
+              line.config.listeners[0].pass_on_failure && line.config.program.foreground);
+  EXPECT_EQ(line.config.log.debug_level, 3);
+  EXPECT_EQ(line.config.scanners[0].connections_max, 4U);
+  EXPECT_EQ(line.config.listeners[0].socket, "/run/x");
 }
 
 TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
@@ -151,38 +151,38 @@ TEST(ConfigTest, ReadsLongNamesWithBothWaysToGiveAValue) {
                                   "--pass-on-failure"});
   ASSERT_EQ(line.kind, Kind::kRun) << line.error;
   const Config& config = line.config;
-  EXPECT_EQ(config.scanner_connections_max, 4U);
-  EXPECT_EQ(config.scanner_wait_max, Seconds(9));
-  EXPECT_EQ(config.shards, 2U);
-  EXPECT_EQ(config.io, IoChoice::kEpoll);
-  EXPECT_EQ(config.spool_writes, engine::FileWork::kAsync);
-  EXPECT_EQ(config.user, "mail");
-  EXPECT_EQ(config.group, "adm");
-  EXPECT_EQ(config.socket_mode, 0660U);
-  EXPECT_EQ(config.socket_owner, "postfix");
-  EXPECT_EQ(config.socket_group, "postdrop");
-  EXPECT_EQ(config.log_addresses, LogAddresses::kDomain);
-  EXPECT_EQ(config.unscanned_header_name, "X-Scan");
-  EXPECT_EQ(config.unscanned_header_value, "skipped");
-  EXPECT_EQ(config.delete_header, DeleteHeader::kFirst);
-  EXPECT_FALSE(config.request_macros);
-  EXPECT_EQ(config.reply_at, ReplyAt::kConnectData);
-  EXPECT_EQ(config.answer_within, Seconds(100));
-  EXPECT_EQ(config.recipients_max, 10U);
-  EXPECT_EQ(config.header_bytes_max, 65536U);
-  EXPECT_EQ(config.sessions_max, 50U);
-  EXPECT_EQ(config.messages_max, 5U);
-  EXPECT_EQ(config.orphan_limit, Seconds(20));
-  EXPECT_EQ(config.working_directory, "/w");
-  EXPECT_TRUE(config.pass_on_failure);
+  EXPECT_EQ(config.scanners[0].connections_max, 4U);
+  EXPECT_EQ(config.queue.wait_max, Seconds(9));
+  EXPECT_EQ(config.engine.shards, 2U);
+  EXPECT_EQ(config.engine.io, IoChoice::kEpoll);
+  EXPECT_EQ(config.spool.writes, engine::FileWork::kAsync);
+  EXPECT_EQ(config.program.user, "mail");
+  EXPECT_EQ(config.program.group, "adm");
+  EXPECT_EQ(config.listeners[0].socket_mode, 0660U);
+  EXPECT_EQ(config.listeners[0].socket_owner, "postfix");
+  EXPECT_EQ(config.listeners[0].socket_group, "postdrop");
+  EXPECT_EQ(config.log.addresses, LogAddresses::kDomain);
+  EXPECT_EQ(config.listeners[0].unscanned_header_name, "X-Scan");
+  EXPECT_EQ(config.listeners[0].unscanned_header_value, "skipped");
+  EXPECT_EQ(config.listeners[0].delete_header, DeleteHeader::kFirst);
+  EXPECT_FALSE(config.listeners[0].request_macros);
+  EXPECT_EQ(config.listeners[0].reply_at, ReplyAt::kConnectData);
+  EXPECT_EQ(config.listeners[0].answer_within, Seconds(100));
+  EXPECT_EQ(config.listeners[0].recipients_max, 10U);
+  EXPECT_EQ(config.listeners[0].header_bytes_max, 65536U);
+  EXPECT_EQ(config.quota.sessions_max, 50U);
+  EXPECT_EQ(config.quota.messages_max, 5U);
+  EXPECT_EQ(config.scanners[0].orphan_limit, Seconds(20));
+  EXPECT_EQ(config.spool.directory, "/w");
+  EXPECT_TRUE(config.listeners[0].pass_on_failure);
 }
 
 TEST(ConfigTest, LineEndsOfTheSpoolAreCrlfForScannersOtherThanAmavisdAlone) {
   const CommandLine line = Parse({"--spool-newlines=crlf", "--scanner-kind=other"});
   ASSERT_EQ(line.kind, Kind::kRun) << line.error;
-  EXPECT_EQ(line.config.scanner_kind, ScannerKind::kOther);
-  EXPECT_EQ(line.config.newlines, Newlines::kCrlf);
-  EXPECT_EQ(Parse({"--scanner-kind=other"}).config.newlines, Newlines::kLf);
+  EXPECT_EQ(line.config.scanners[0].kind, ScannerKind::kOther);
+  EXPECT_EQ(line.config.spool.newlines, Newlines::kCrlf);
+  EXPECT_EQ(Parse({"--scanner-kind=other"}).config.spool.newlines, Newlines::kLf);
   for (const auto& more : {std::vector<std::string>{}, {"--scanner-kind=amavisd"}}) {
     std::vector<std::string> arguments = {"--spool-newlines=crlf"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -206,7 +206,7 @@ TEST(ConfigTest, SpliceNeedsFilesThatAreWrittenInTheShard) {
 }
 
 TEST(ConfigTest, LastOfTwoValuesWins) {
-  EXPECT_EQ(Parse({"-m", "1", "-m", "2"}).config.scanner_connections_max, 2U);
+  EXPECT_EQ(Parse({"-m", "1", "-m", "2"}).config.scanners[0].connections_max, 2U);
 }
 
 TEST(ConfigTest, HelpAndVersionWinOverWhatFollows) {
@@ -219,7 +219,7 @@ TEST(ConfigTest, HelpAndVersionWinOverWhatFollows) {
 TEST(ConfigTest, CheckConfigReadsOnAndStillFindsErrors) {
   const CommandLine line = Parse({"--check-config", "-m", "3"});
   EXPECT_EQ(line.kind, Kind::kCheckConfig);
-  EXPECT_EQ(line.config.scanner_connections_max, 3U);
+  EXPECT_EQ(line.config.scanners[0].connections_max, 3U);
   EXPECT_EQ(Parse({"--check-config", "-m", "x"}).kind, Kind::kUsageError);
 }
 

@@ -30,10 +30,10 @@ TEST(LimitsTest, DerivedLimitsFitIntoTheOpenFiles) {
 
 TEST(LimitsTest, KeepsWhatTheOperatorSet) {
   Config config;
-  config.shards = 3;
-  config.sessions_max = 1000;
-  config.messages_max = 200;
-  config.scanner_connections_max = 10;
+  config.engine.shards = 3;
+  config.quota.sessions_max = 1000;
+  config.quota.messages_max = 200;
+  config.scanners[0].connections_max = 10;
   const DerivedLimits derived = DeriveLimits(config, 8, 10'000);
   EXPECT_EQ(derived.error, "");
   EXPECT_EQ(derived.limits.shards, 3U);
@@ -44,14 +44,14 @@ TEST(LimitsTest, KeepsWhatTheOperatorSet) {
 
 TEST(LimitsTest, FewerScannerConnectionsLeaveMoreSessions) {
   Config config;
-  config.scanner_connections_max = 4;
+  config.scanners[0].connections_max = 4;
   EXPECT_GT(DeriveLimits(config, 1, 4096).limits.sessions_max,
             DeriveLimits(Config{}, 1, 4096).limits.sessions_max);
 }
 
 TEST(LimitsTest, RefusesMoreThanFitsAndSaysWhatToRaise) {
   Config config;
-  config.sessions_max = 5000;
+  config.quota.sessions_max = 5000;
   const DerivedLimits derived = DeriveLimits(config, 1, 1024);
   EXPECT_NE(derived.error.find("limit of open files is 1024"), std::string::npos) << derived.error;
   EXPECT_NE(derived.error.find("5000 sessions"), std::string::npos) << derived.error;

@@ -13,51 +13,51 @@ struct PidFileTest : StartupTest {
 };
 
 TEST_F(PidFileTest, ReplacesAStaleNumber) {
-  std::ofstream(config_.pid_file) << "123456789012\n";
-  absl::StatusOr<PidFile> file = PidFile::Open(config_.pid_file, Me());
+  std::ofstream(config_.program.pid_file) << "123456789012\n";
+  absl::StatusOr<PidFile> file = PidFile::Open(config_.program.pid_file, Me());
   ASSERT_TRUE(file.ok());
   EXPECT_TRUE(file->Write().ok());
-  EXPECT_EQ(ReadFile(config_.pid_file), std::to_string(::getpid()) + "\n");
+  EXPECT_EQ(ReadFile(config_.program.pid_file), std::to_string(::getpid()) + "\n");
   file->Remove();
-  EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
+  EXPECT_FALSE(std::filesystem::exists(config_.program.pid_file));
 }
 
 TEST_F(PidFileTest, IsReadableByAllWhateverTheUmask) {
   const mode_t before = ::umask(0077);
-  absl::StatusOr<PidFile> file = PidFile::Open(config_.pid_file, Me());
+  absl::StatusOr<PidFile> file = PidFile::Open(config_.program.pid_file, Me());
   ::umask(before);
   ASSERT_TRUE(file.ok());
   struct stat status {};
-  ASSERT_EQ(::lstat(config_.pid_file.c_str(), &status), 0);
+  ASSERT_EQ(::lstat(config_.program.pid_file.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0644U);
 }
 
 TEST_F(PidFileTest, LeavesAFileAloneThatReplacedIt) {
-  absl::StatusOr<PidFile> file = PidFile::Open(config_.pid_file, Me());
+  absl::StatusOr<PidFile> file = PidFile::Open(config_.program.pid_file, Me());
   ASSERT_TRUE(file.ok());
-  std::filesystem::rename(config_.pid_file, folder_ + "/run/moved");
-  std::ofstream(config_.pid_file) << "another's";
+  std::filesystem::rename(config_.program.pid_file, folder_ + "/run/moved");
+  std::ofstream(config_.program.pid_file) << "another's";
   file->Remove();
-  EXPECT_EQ(ReadFile(config_.pid_file), "another's");
+  EXPECT_EQ(ReadFile(config_.program.pid_file), "another's");
 }
 
 TEST_F(PidFileTest, RefusesLinksAndThingsThatAreNoFiles) {
   const std::string victim = folder_ + "/victim";
   std::ofstream(victim) << "precious";
-  std::filesystem::create_symlink(victim, config_.pid_file);
-  EXPECT_FALSE(PidFile::Open(config_.pid_file, Me()).ok());
-  std::filesystem::remove(config_.pid_file);
+  std::filesystem::create_symlink(victim, config_.program.pid_file);
+  EXPECT_FALSE(PidFile::Open(config_.program.pid_file, Me()).ok());
+  std::filesystem::remove(config_.program.pid_file);
 
-  std::filesystem::create_hard_link(victim, config_.pid_file);
-  EXPECT_TRUE(absl::IsFailedPrecondition(PidFile::Open(config_.pid_file, Me()).status()));
-  std::filesystem::remove(config_.pid_file);
+  std::filesystem::create_hard_link(victim, config_.program.pid_file);
+  EXPECT_TRUE(absl::IsFailedPrecondition(PidFile::Open(config_.program.pid_file, Me()).status()));
+  std::filesystem::remove(config_.program.pid_file);
 
-  ASSERT_EQ(::mkfifo(config_.pid_file.c_str(), 0600), 0);
-  EXPECT_TRUE(absl::IsFailedPrecondition(PidFile::Open(config_.pid_file, Me()).status()));
-  std::filesystem::remove(config_.pid_file);
+  ASSERT_EQ(::mkfifo(config_.program.pid_file.c_str(), 0600), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(PidFile::Open(config_.program.pid_file, Me()).status()));
+  std::filesystem::remove(config_.program.pid_file);
 
-  ASSERT_EQ(::mkdir(config_.pid_file.c_str(), 0700), 0);
-  EXPECT_FALSE(PidFile::Open(config_.pid_file, Me()).ok());
+  ASSERT_EQ(::mkdir(config_.program.pid_file.c_str(), 0700), 0);
+  EXPECT_FALSE(PidFile::Open(config_.program.pid_file, Me()).ok());
   EXPECT_EQ(ReadFile(victim), "precious");
 }
 

@@ -13,8 +13,8 @@ using namespace std::string_literals;  // NOLINT(google-build-using-namespace): 
 
 WorldOptions CrlfOptions() {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.config.scanner_kind = relay::ScannerKind::kOther;
-  options.config.newlines = relay::Newlines::kCrlf;
+  options.config.scanners[0].kind = relay::ScannerKind::kOther;
+  options.config.spool.newlines = relay::Newlines::kCrlf;
   return options;
 }
 

@@ -18,7 +18,7 @@ using RelayLimitsTest = RelayScenarioTest;
 
 TEST_F(RelayLimitsTest, ShortageOfOursIsNotPassedOnFailure) {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
+  options.config.listeners[0].pass_on_failure = true;
   Begin(options);
   SimMailServer& server = PlayOne();
   relay_->world().RunUntil([this] { return relay_->Sum(Count::kSessionsBegun) == 1; }, seconds(5));
@@ -32,9 +32,9 @@ TEST_F(RelayLimitsTest, ShortageOfOursIsNotPassedOnFailure) {
 
 TEST_F(RelayLimitsTest, PassOnFailureMarksTheMessage) {
   WorldOptions options{.scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
-  options.config.unscanned_header_name = "X-Unscanned";
-  options.config.unscanned_header_value = "yes";
+  options.config.listeners[0].pass_on_failure = true;
+  options.config.listeners[0].unscanned_header_name = "X-Unscanned";
+  options.config.listeners[0].unscanned_header_value = "yes";
   Begin(options);
   relay_->scanner().StopListening();
   milter::MtaScript script = relay_->MakeScript(kOne);
@@ -55,9 +55,9 @@ TEST_F(RelayLimitsTest, PassOnFailureMarksTheMessage) {
 
 TEST_F(RelayLimitsTest, UnscannedMailLosesWhatItsSenderWroteToLookScanned) {
   WorldOptions options{.scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
-  options.config.unscanned_header_name = "X-Unscanned";
-  options.config.unscanned_header_value = "yes";
+  options.config.listeners[0].pass_on_failure = true;
+  options.config.listeners[0].unscanned_header_name = "X-Unscanned";
+  options.config.listeners[0].unscanned_header_value = "yes";
   Begin(options);
   relay_->scanner().StopListening();
   milter::MtaScript script = relay_->MakeScript(kOne);
@@ -84,8 +84,8 @@ TEST_F(RelayLimitsTest, UnscannedMailLosesWhatItsSenderWroteToLookScanned) {
 
 TEST_F(RelayLimitsTest, OverloadIsNotPassedOnFailure) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(60))};
-  options.config.pass_on_failure = true;
-  options.config.scanner_wait_max = seconds(5);
+  options.config.listeners[0].pass_on_failure = true;
+  options.config.queue.wait_max = seconds(5);
   Begin(options);
   SimMailServer& first = PlayOne(seconds(2));
   SimMailServer& second = PlayOne(seconds(3));
@@ -98,8 +98,8 @@ TEST_F(RelayLimitsTest, OverloadIsNotPassedOnFailure) {
 
 TEST_F(RelayLimitsTest, WhatTheScannerDeliversItselfIsNeverPassedOnFailure) {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
-  options.config.delivery_care_of = relay::DeliveryCareOf::kServer;
+  options.config.listeners[0].pass_on_failure = true;
+  options.config.listeners[0].delivery_care_of = relay::DeliveryCareOf::kServer;
   options.scanner.half_reply = 1'000'000;
   Begin(options);
   SimMailServer& server = PlayOne();
@@ -111,8 +111,8 @@ TEST_F(RelayLimitsTest, WhatTheScannerDeliversItselfIsNeverPassedOnFailure) {
 
 TEST_F(RelayLimitsTest, ScanCutShortByTheWaitBeforeItIsOverload) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(100))};
-  options.config.pass_on_failure = true;
-  options.config.answer_within = seconds(120);
+  options.config.listeners[0].pass_on_failure = true;
+  options.config.listeners[0].answer_within = seconds(120);
   Begin(options);
   SimMailServer& first = PlayOne(seconds(2));
   SimMailServer& second = PlayOne(seconds(3));
@@ -125,7 +125,7 @@ TEST_F(RelayLimitsTest, ScanCutShortByTheWaitBeforeItIsOverload) {
 
 TEST_F(RelayLimitsTest, MessageThatLeavesNoRoomForEditsIsNotPassedOnFailure) {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.config.pass_on_failure = true;
+  options.config.listeners[0].pass_on_failure = true;
   options.scanner.more_edits = 30'000;
   Begin(options);
   milter::MtaScript script = relay_->MakeScript(kOne);
@@ -190,7 +190,7 @@ TEST_F(RelayLimitsTest, MemoryThatIsShortIsNeverARejection) {
 
 TEST_F(RelayLimitsTest, TooManyRecipientsAreRefusedAtData) {
   WorldOptions options;
-  options.config.recipients_max = 3;
+  options.config.listeners[0].recipients_max = 3;
   Begin(options);
   milter::MtaScript script = relay_->MakeScript(kOne);
   for (int i = 0; i < 3; ++i) {
@@ -208,7 +208,7 @@ TEST_F(RelayLimitsTest, TooManyRecipientsAreRefusedAtData) {
 
 TEST_F(RelayLimitsTest, HugeHeaderIsRefusedAtTheEnd) {
   WorldOptions options;
-  options.config.header_bytes_max = 64 * 1024;
+  options.config.listeners[0].header_bytes_max = 64 * 1024;
   Begin(options);
   milter::MtaScript script = relay_->MakeScript(kOne);
   for (int i = 0; i < 3; ++i) {

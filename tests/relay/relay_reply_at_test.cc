@@ -17,7 +17,7 @@ using namespace std::string_literals;  // NOLINT(google-build-using-namespace): 
 
 WorldOptions World(ReplyAt reply_at, std::uint32_t messages_max = 500) {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(5)), .messages_max = messages_max};
-  options.config.reply_at = reply_at;
+  options.config.listeners[0].reply_at = reply_at;
   return options;
 }
 

@@ -26,8 +26,8 @@ TEST_F(RelayScenarioTest, CleanMessageIsAcceptedWithTheScannersEdits) {
 
 TEST_F(RelayScenarioTest, NeverMoreThanTheLimitInsideTheScannerWhileClientsAbort) {
   WorldOptions options{.shards = 3, .scanner_slots = 4, .scanner = Calm(seconds(2))};
-  options.config.scanner_wait_max = hours(1);
-  options.config.answer_within = hours(2);
+  options.config.queue.wait_max = hours(1);
+  options.config.listeners[0].answer_within = hours(2);
   Begin(options);
   for (int i = 0; i < 200; ++i) {
     SimMailServer& server = PlayOne(milliseconds(1000 + i));
@@ -153,7 +153,7 @@ TEST_F(RelayScenarioTest, BrokenRepliesLeaveNoEdit) {
 
 TEST_F(RelayScenarioTest, ScanTimeoutAnswersAndKeepsTheSlotUntilTheScannerIsDone) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(100))};
-  options.config.scan_timeout = seconds(10);
+  options.config.scanners[0].scan_timeout = seconds(10);
   Begin(options);
   SimMailServer& first = PlayOne(seconds(2));
   SimMailServer& second = PlayOne(seconds(3));
@@ -177,7 +177,7 @@ TEST_F(RelayScenarioTest, DrippingReplyIsReadWithinTheScanTimeout) {
 TEST_F(RelayScenarioTest, DrippingScannerIsCutOffByTheScanTimeout) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(1))};
   options.scanner.drip_every = seconds(9);
-  options.config.scan_timeout = seconds(20);
+  options.config.scanners[0].scan_timeout = seconds(20);
   Begin(options);
   SimMailServer& server = PlayOne();
   RunAll();
@@ -194,7 +194,7 @@ TEST_F(RelayScenarioTest, OrphanLimitFreesTheSlotOfAHungScanner) {
   WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(1))};
   options.scanner.hang = 1'000'000;
   options.scanner.hang_for = hours(2);
-  options.config.scan_timeout = seconds(10);
+  options.config.scanners[0].scan_timeout = seconds(10);
   Begin(options);
   SimMailServer& server = PlayOne();
   RunAll();

@@ -38,14 +38,14 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   options.scanner.late_read = 100'000;
   options.scanner.keeps_link = 50'000;
   options.scanner.keeps_open = 50'000;
-  options.config.pass_on_failure = seed % 10 >= 8;
-  if (seed % 10 == 9) options.config.delivery_care_of = relay::DeliveryCareOf::kServer;
-  options.config.scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
-  options.config.scanner_wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
+  options.config.listeners[0].pass_on_failure = seed % 10 >= 8;
+  if (seed % 10 == 9) options.config.listeners[0].delivery_care_of = relay::DeliveryCareOf::kServer;
+  options.config.scanners[0].scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
+  options.config.queue.wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
   if (seed % 3 == 1) {
-    options.config.scanner_kind = relay::ScannerKind::kOther;
-    options.config.newlines = relay::Newlines::kCrlf;
-    if (seed % 2 == 1) options.config.splice = relay::SpliceChoice::kOn;
+    options.config.scanners[0].kind = relay::ScannerKind::kOther;
+    options.config.spool.newlines = relay::Newlines::kCrlf;
+    if (seed % 2 == 1) options.config.spool.splice = relay::SpliceChoice::kOn;
   }
   return options;
 }

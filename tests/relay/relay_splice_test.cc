@@ -19,9 +19,9 @@ using namespace std::string_literals;  // NOLINT(google-build-using-namespace): 
 
 WorldOptions SpliceOptions() {
   WorldOptions options{.shards = 1, .scanner = Calm(seconds(1))};
-  options.config.scanner_kind = relay::ScannerKind::kOther;
-  options.config.newlines = relay::Newlines::kCrlf;
-  options.config.splice = relay::SpliceChoice::kOn;
+  options.config.scanners[0].kind = relay::ScannerKind::kOther;
+  options.config.spool.newlines = relay::Newlines::kCrlf;
+  options.config.spool.splice = relay::SpliceChoice::kOn;
   options.spool_writes = engine::FileWork::kAuto;  // asynchronous work splices nothing
   return options;
 }
@@ -142,7 +142,7 @@ TEST_F(RelaySpliceTest, WhereTheFileSystemCannotSpliceBodiesAreWrittenToldOnce) 
 
 TEST_F(RelaySpliceTest, OffMeansWritten) {
   WorldOptions options = SpliceOptions();
-  options.config.splice = relay::SpliceChoice::kOff;
+  options.config.spool.splice = relay::SpliceChoice::kOff;
   Begin(options);
   EXPECT_EQ(OutcomeOf(Numbered(2'000'000)), Outcome::kAccepted);
   EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), 0U);
@@ -150,7 +150,7 @@ TEST_F(RelaySpliceTest, OffMeansWritten) {
 
 TEST_F(RelaySpliceTest, BodiesWhoseLineEndsChangeAreWritten) {
   WorldOptions options = SpliceOptions();
-  options.config.newlines = relay::Newlines::kLf;  // the command line refuses this
+  options.config.spool.newlines = relay::Newlines::kLf;  // the command line refuses this
   Begin(options);
   PlayOne();
   RunAll();

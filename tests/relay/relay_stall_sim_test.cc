@@ -41,13 +41,13 @@ WorldOptions StallOptions(std::uint64_t seed) {
   options.scanner.keeps_link = 50'000;
   options.scanner.keeps_open = 50'000;
   options.scanner.half_reply = 20'000;
-  options.config.pass_on_failure = seed % 10 == 9;
+  options.config.listeners[0].pass_on_failure = seed % 10 == 9;
   if (seed % 3 == 2) {  // bodies are spliced until the disk stalls
-    options.config.scanner_kind = relay::ScannerKind::kOther;
-    options.config.newlines = relay::Newlines::kCrlf;
-    options.config.splice = relay::SpliceChoice::kOn;
+    options.config.scanners[0].kind = relay::ScannerKind::kOther;
+    options.config.spool.newlines = relay::Newlines::kCrlf;
+    options.config.spool.splice = relay::SpliceChoice::kOn;
   }
-  if (seed % 9 == 0) options.config.answer_within = seconds(20);
+  if (seed % 9 == 0) options.config.listeners[0].answer_within = seconds(20);
   return options;
 }
 

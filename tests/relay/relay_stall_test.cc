@@ -149,7 +149,7 @@ TEST_F(RelayStallTest, TheEndOfAMessageWaitsAsLongAsItsAnswerMay) {
 
 TEST_F(RelayStallTest, TheEndOfAMessageIsAnsweredWithinItsLimit) {
   WorldOptions options = Options(FileWork::kAsync);
-  options.config.answer_within = seconds(30);
+  options.config.listeners[0].answer_within = seconds(30);
   Begin(options);
   SimMailServer& server = PlayPaced(relay_->MakeScript(kOne), seconds(2));
   FreezeAt(kInContent, kNever);

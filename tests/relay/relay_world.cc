@@ -89,15 +89,15 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
       governor_(SpoolWrites(options)),
       log_(std::make_unique<KeepingSink>(options.keep_log ? &log_lines_ : nullptr)),
       milter_address_(UnixAddress(kMilterPath)) {
-  settings_.config = options.config;
-  settings_.scanner = UnixAddress(kScannerPath);
-  settings_.filter.protocol = relay::ProtocolOf(options.config.reply_at);
-  settings_.refusing_filter.protocol = settings_.filter.protocol & ~milter::kNoReplyConnect;
-  settings_.sessions_max = options.sessions_max;
-  settings_.messages_max = options.messages_max;
-  settings_.spool_limits.slots_max = options.messages_max;
-  settings_.spool_limits.spare_slots = 4;
-  settings_.spool_reuse = options.spool_reuse;
+  const relay::Limits limits{.shards = options.shards,
+                             .sessions_max = options.sessions_max,
+                             .messages_max = options.messages_max,
+                             .scanner_connections_max = options.messages_max,
+                             .descriptors_needed = 0,
+                             .descriptors_available = 0};
+  relay::FillSettings(
+      options.config, limits, {UnixAddress(kScannerPath)}, options.spool_reuse, &settings_);
+  settings_.spool_limits.floor = {};
   settings_.block_bytes_max = options.block_bytes_max;
   listener_ = world_.Listen(kMilterPath, 4096);
   for (std::uint32_t i = 0; i < options.shards; ++i) {
@@ -116,13 +116,15 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
                                                                           pipes_.back().get()}));
     loop.Listen(
         listener_,
-        [](void* context, int fd) noexcept { static_cast<relay::ShardApp*>(context)->Adopt(fd); },
+        [](void* context, int fd) noexcept {
+          static_cast<relay::ShardApp*>(context)->Adopt(fd, 0);
+        },
         shards_.back().get());
   }
   if (governor_.work() == engine::FileWork::kAuto) world_.WatchStalls(governor_, *loops_[0]);
   peers_ = &world_.AddLoop("peers", "/peers");
   scanner_ = std::make_unique<SimScanner>(
-      world_, *peers_, ledger_, WithLineEnds(options.scanner, options.config.newlines));
+      world_, *peers_, ledger_, WithLineEnds(options.scanner, options.config.spool.newlines));
   scanner_->Listen(kScannerPath, options.scanner_backlog);
 }
 
@@ -183,7 +185,7 @@ milter::Transaction RelayWorld::MakeTransaction(const SessionMix& mix) {
         t.stop.after == milter::Command::kMail || t.stop.after == milter::Command::kRcpt;
     t.stop.how = early && random.Below(2) == 0 ? milter::StopHow::kReset : milter::StopHow::kDrop;
   }
-  ledger_[t.queue_id].content = ExpectedContent(t, options_.config.newlines);
+  ledger_[t.queue_id].content = ExpectedContent(t, options_.config.spool.newlines);
   return t;
 }
 
@@ -258,8 +260,9 @@ std::vector<std::string> RelayWorld::Finish() {
     return std::all_of(
         shards_.begin(), shards_.end(), [](const auto& s) { return s->scans() == 0; });
   };
-  if (!world_.RunUntil(scans,
-                       world_.now() + settings_.config.orphan_limit + std::chrono::seconds(60))) {
+  if (!world_.RunUntil(
+          scans,
+          world_.now() + settings_.config.scanners[0].orphan_limit + std::chrono::seconds(60))) {
     world_.Broken("a scan does not end");
   }
   if (slots_.waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
@@ -320,9 +323,9 @@ void RelayWorld::CheckServer(const SimMailServer& server) {
 void RelayWorld::CheckAccepted(const milter::TransactionResult& result, const std::string& id) {
   const LedgerEntry& entry = ledger_[id];
   const relay::Config& config = options_.config;
-  const bool may_pass =
-      config.pass_on_failure &&
-      (config.delivery_care_of == relay::DeliveryCareOf::kClient || entry.requests == 0);
+  const bool may_pass = config.listeners[0].pass_on_failure &&
+                        (config.listeners[0].delivery_care_of == relay::DeliveryCareOf::kClient ||
+                         entry.requests == 0);
   if (may_pass && result.edits.empty()) {
     ++passed_;
     return;

@@ -53,12 +53,12 @@ Daemon StartDaemon(Config config, int exit_instead) {
 }
 
 TEST_F(StartupTest, DaemonIsReadyWhenTheCommandReturns) {
-  config_.foreground = false;
+  config_.program.foreground = false;
   const Daemon daemon = StartDaemon(config_, -1);
   ASSERT_TRUE(WIFEXITED(daemon.status));
   EXPECT_EQ(WEXITSTATUS(daemon.status), 0);
 
-  const std::string pid = ReadFile(config_.pid_file);
+  const std::string pid = ReadFile(config_.program.pid_file);
   ASSERT_FALSE(pid.empty());
   const std::string proc = "/proc/" + pid.substr(0, pid.size() - 1);
   EXPECT_EQ(std::filesystem::read_symlink(proc + "/cwd"), "/");
@@ -70,19 +70,19 @@ TEST_F(StartupTest, DaemonIsReadyWhenTheCommandReturns) {
   const int client = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  config_.milter_socket.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  config_.listeners[0].socket.copy(address.sun_path, sizeof(address.sun_path) - 1);
   EXPECT_EQ(::connect(client, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   ::close(client);
 
   ::close(daemon.quit);
   EXPECT_EQ(ReadAll(daemon.alive), "");
   ::close(daemon.alive);
-  EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
-  EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
+  EXPECT_FALSE(std::filesystem::exists(config_.program.pid_file));
+  EXPECT_FALSE(std::filesystem::exists(config_.listeners[0].socket));
 }
 
 TEST_F(StartupTest, CommandFailsWhenTheDaemonEndsBeforeItIsReady) {
-  config_.foreground = false;
+  config_.program.foreground = false;
   const Daemon failed = StartDaemon(config_, 3);
   EXPECT_EQ(WEXITSTATUS(failed.status), 3);
   const Daemon silent = StartDaemon(config_, 0);
@@ -137,17 +137,17 @@ TEST_F(AnswerAtOnceTest, PrintsUsageErrorsToStandardError) {
 }
 
 TEST_F(AnswerAtOnceTest, CheckConfigPrintsTheLimitsAndLeavesNoTrace) {
-  config_.working_directory = folder_ + "/amavis-tmp";
-  ASSERT_EQ(::mkdir(config_.working_directory.c_str(), 0750), 0);
+  config_.spool.directory = folder_ + "/amavis-tmp";
+  ASSERT_EQ(::mkdir(config_.spool.directory.c_str(), 0750), 0);
   const Answer answer = Ask({"--check-config",
                              "-s",
-                             config_.milter_socket.c_str(),
+                             config_.listeners[0].socket.c_str(),
                              "-S",
-                             config_.scanner_socket.c_str(),
+                             config_.scanners[0].socket.c_str(),
                              "-p",
-                             config_.pid_file.c_str(),
+                             config_.program.pid_file.c_str(),
                              "-w",
-                             config_.working_directory.c_str(),
+                             config_.spool.directory.c_str(),
                              "--user",
                              "54321",
                              "-P"});
@@ -160,8 +160,8 @@ TEST_F(AnswerAtOnceTest, CheckConfigPrintsTheLimitsAndLeavesNoTrace) {
   EXPECT_TRUE(Has(answer.out, "max_sessions: ")) << answer.out;
   EXPECT_TRUE(Has(answer.err, "warning: -P: ")) << answer.err;
   EXPECT_TRUE(Has(answer.err, "/amavis-tmp: 'amavis-' in it")) << answer.err;
-  EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
-  EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
+  EXPECT_FALSE(std::filesystem::exists(config_.listeners[0].socket));
+  EXPECT_FALSE(std::filesystem::exists(config_.program.pid_file));
 }
 
 TEST_F(AnswerAtOnceTest, CheckConfigTellsWhatIsWrong) {

@@ -87,15 +87,15 @@ class StartupTest : public testing::Test {
         ASSERT_EQ(::chown((folder_ + sub).c_str(), kUser, kGroup), 0);
       }
     }
-    config_.program_name = "millrace";
-    config_.milter_socket = folder_ + "/run/milter.sock";
-    config_.scanner_socket = folder_ + "/run/scanner.sock";
-    config_.pid_file = folder_ + "/run/pid";
-    config_.working_directory = folder_ + "/spool";
-    config_.foreground = true;
+    config_.program.name = "millrace";
+    config_.listeners[0].socket = folder_ + "/run/milter.sock";
+    config_.scanners[0].socket = folder_ + "/run/scanner.sock";
+    config_.program.pid_file = folder_ + "/run/pid";
+    config_.spool.directory = folder_ + "/spool";
+    config_.program.foreground = true;
     if (IsRoot()) {
-      config_.user = std::to_string(kUser);
-      config_.group = std::to_string(kGroup);
+      config_.program.user = std::to_string(kUser);
+      config_.program.group = std::to_string(kGroup);
     }
   }
   void TearDown() override {

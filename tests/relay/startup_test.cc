@@ -14,15 +14,15 @@ namespace {
 
 TEST_F(StartupTest, PreparesAndCleansUp) {
   EXPECT_EQ(PrepareAs(::geteuid()), "ok");
-  EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
-  EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
+  EXPECT_FALSE(std::filesystem::exists(config_.listeners[0].socket));
+  EXPECT_FALSE(std::filesystem::exists(config_.program.pid_file));
 }
 
 TEST_F(StartupTest, RefusesRootWithoutAUserAndNamesTheRemedy) {
-  config_.user.clear();
+  config_.program.user.clear();
   if (IsRoot()) {
     EXPECT_TRUE(Has(PrepareAs(0), "refusing to run as root: give --user=USER"));
-    EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
+    EXPECT_FALSE(std::filesystem::exists(config_.listeners[0].socket));
   } else {
     EXPECT_EQ(PrepareAs(::geteuid()), "ok");
   }
@@ -30,35 +30,35 @@ TEST_F(StartupTest, RefusesRootWithoutAUserAndNamesTheRemedy) {
 
 TEST_F(StartupTest, RefusesRootAsTheUser) {
   for (const char* user : {"root", "0", "root:mail", "0:0"}) {
-    config_.user = user;
-    config_.group.clear();
+    config_.program.user = user;
+    config_.program.group.clear();
     const std::string_view given = user;
     if (const std::size_t colon = given.find(':'); colon != std::string_view::npos) {
-      config_.user = given.substr(0, colon);
-      config_.group = given.substr(colon + 1);
+      config_.program.user = given.substr(0, colon);
+      config_.program.group = given.substr(colon + 1);
     }
     EXPECT_TRUE(Has(PrepareAs(::geteuid()), "refusing to run as root")) << user;
   }
 }
 
 TEST_F(StartupTest, RefusesAnUnknownUserOrGroup) {
-  config_.user = "no-such-user-here";
+  config_.program.user = "no-such-user-here";
   EXPECT_EQ(PrepareAs(::geteuid()), "no such user: no-such-user-here");
-  config_.user = "nobody";
-  config_.group = "no-such-group-here";
+  config_.program.user = "nobody";
+  config_.program.group = "no-such-group-here";
   EXPECT_EQ(PrepareAs(::geteuid()), "no such group: no-such-group-here");
-  config_.user = "4294967295";  // would mean "leave as is"
+  config_.program.user = "4294967295";  // would mean "leave as is"
   EXPECT_EQ(PrepareAs(::geteuid()), "no such user: 4294967295");
 }
 
 TEST_F(StartupTest, RefusesToBecomeAnotherUserWithoutRoot) {
-  config_.user = "daemon";
+  config_.program.user = "daemon";
   EXPECT_TRUE(Has(PrepareAs(user_), "only root can change users"));
 }
 
 TEST_F(StartupTest, RunsAsTheUnprivilegedUserWhoStartsIt) {
-  config_.user.clear();
-  config_.group.clear();
+  config_.program.user.clear();
+  config_.program.group.clear();
   EXPECT_EQ(PrepareAs(user_), "ok");
 }
 
@@ -85,14 +85,14 @@ TEST_F(StartupTest, DropsEveryPrivilegeForGood) {
 }
 
 TEST_F(StartupTest, SocketAndPidFileBelongToTheUser) {
-  config_.socket_mode = 0620;
+  config_.listeners[0].socket_mode = 0620;
   const std::string text = InChild(::geteuid(), [this] {
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
     struct stat socket {};
     struct stat pid {};
-    ::lstat(config_.milter_socket.c_str(), &socket);
-    ::lstat(config_.pid_file.c_str(), &pid);
+    ::lstat(config_.listeners[0].socket.c_str(), &socket);
+    ::lstat(config_.program.pid_file.c_str(), &pid);
     startup->CleanUp();
     std::ostringstream out;
     out << socket.st_uid << ' ' << std::oct << socket.st_mode << std::dec << ' ' << pid.st_uid;
@@ -103,8 +103,8 @@ TEST_F(StartupTest, SocketAndPidFileBelongToTheUser) {
 }
 
 TEST_F(StartupTest, SocketTakesTheOwnerAndGroupAskedFor) {
-  config_.socket_owner = "nobody";
-  config_.socket_group = "54323";
+  config_.listeners[0].socket_owner = "nobody";
+  config_.listeners[0].socket_group = "54323";
   if (!IsRoot()) {
     EXPECT_TRUE(Has(PrepareAs(::geteuid()), "start as root with --user"));
     return;
@@ -113,7 +113,7 @@ TEST_F(StartupTest, SocketTakesTheOwnerAndGroupAskedFor) {
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
     struct stat socket {};
-    ::lstat(config_.milter_socket.c_str(), &socket);
+    ::lstat(config_.listeners[0].socket.c_str(), &socket);
     startup->CleanUp();
     return std::to_string(socket.st_uid) + " " + std::to_string(socket.st_gid);
   });
@@ -121,54 +121,54 @@ TEST_F(StartupTest, SocketTakesTheOwnerAndGroupAskedFor) {
 }
 
 TEST_F(StartupTest, RefusesASocketOwnerItHasNoRightTo) {
-  config_.user.clear();
-  config_.group.clear();
-  config_.socket_owner = "root";
+  config_.program.user.clear();
+  config_.program.group.clear();
+  config_.listeners[0].socket_owner = "root";
   EXPECT_TRUE(Has(PrepareAs(user_), "start as root with --user"));
-  EXPECT_FALSE(std::filesystem::exists(config_.milter_socket));
-  EXPECT_FALSE(std::filesystem::exists(config_.pid_file));
+  EXPECT_FALSE(std::filesystem::exists(config_.listeners[0].socket));
+  EXPECT_FALSE(std::filesystem::exists(config_.program.pid_file));
 }
 
 TEST_F(StartupTest, RefusesAnUnknownSocketOwner) {
-  config_.socket_owner = "no-such-user-here";
+  config_.listeners[0].socket_owner = "no-such-user-here";
   EXPECT_EQ(PrepareAs(::geteuid()), "--socket-owner: no such user: no-such-user-here");
 }
 
 TEST_F(StartupTest, RefusesAWorkingDirectoryOfTheWorld) {
   for (const mode_t mode : {0751U, 0754U, 0752U, 0777U}) {
-    ASSERT_EQ(::chmod(config_.working_directory.c_str(), mode), 0);
+    ASSERT_EQ(::chmod(config_.spool.directory.c_str(), mode), 0);
     EXPECT_TRUE(Has(PrepareAs(::geteuid()), "is world accessible")) << mode;
   }
 }
 
 TEST_F(StartupTest, RefusesAMissingWorkingDirectoryOrAFile) {
-  config_.working_directory = folder_ + "/absent";
+  config_.spool.directory = folder_ + "/absent";
   EXPECT_TRUE(Has(
       PrepareAs(::geteuid()),
       "could not stat() to working directory " + folder_ + "/absent: No such file or directory"));
   std::ofstream(folder_ + "/file") << "x";
-  config_.working_directory = folder_ + "/file";
+  config_.spool.directory = folder_ + "/file";
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "is not directory"));
 }
 
 TEST_F(StartupTest, RefusesAWorkingDirectoryWhoseNameScannersRefuse) {
-  config_.working_directory = folder_ + "/spool ing";
-  ASSERT_EQ(::mkdir(config_.working_directory.c_str(), 0750), 0);
-  EXPECT_TRUE(Has(PrepareAs(::geteuid()), config_.working_directory));
+  config_.spool.directory = folder_ + "/spool ing";
+  ASSERT_EQ(::mkdir(config_.spool.directory.c_str(), 0750), 0);
+  EXPECT_TRUE(Has(PrepareAs(::geteuid()), config_.spool.directory));
 }
 
 TEST_F(StartupTest, RefusesAddressesThatAreNone) {
-  config_.milter_socket = "inet:99999@127.0.0.1";
+  config_.listeners[0].socket = "inet:99999@127.0.0.1";
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "could not open milter socket inet:99999@127.0.0.1"));
-  config_.milter_socket = folder_ + "/run/milter.sock";
-  config_.scanner_socket = "inet:0@127.0.0.1";
+  config_.listeners[0].socket = folder_ + "/run/milter.sock";
+  config_.scanners[0].socket = "inet:0@127.0.0.1";
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "amavisd socket"));
 }
 
 TEST_F(StartupTest, RefusesLimitsThatDoNotFit) {
-  config_.sessions_max = kSessionsMax;
-  config_.messages_max = kMessagesMax;
-  config_.scanner_connections_max = kScannerConnectionsMax;
+  config_.quota.sessions_max = kSessionsMax;
+  config_.quota.messages_max = kMessagesMax;
+  config_.scanners[0].connections_max = kScannerConnectionsMax;
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "limit of open files is "));
 }
 
@@ -177,14 +177,14 @@ TEST_F(StartupTest, RefusesToStartTwice) {
     absl::StatusOr<Startup> first = Startup::Prepare(config_);
     if (!first.ok()) return std::string(first.status().message());
     if (const absl::Status detached = first->Detach(); !detached.ok()) return std::string("detach");
-    config_.user.clear();
-    config_.group.clear();
+    config_.program.user.clear();
+    config_.program.group.clear();
     const absl::StatusOr<Startup> same_pid_file = Startup::Prepare(config_);
-    config_.pid_file += "2";
+    config_.program.pid_file += "2";
     const absl::StatusOr<Startup> same_socket = Startup::Prepare(config_);
     std::string answers = std::string(same_pid_file.status().message()) + "|" +
                           std::string(same_socket.status().message()) + "|" +
-                          std::to_string(::access(config_.milter_socket.c_str(), F_OK));
+                          std::to_string(::access(config_.listeners[0].socket.c_str(), F_OK));
     first->CleanUp();
     return answers + "|" + std::to_string(::getpid());
   });
@@ -197,15 +197,15 @@ TEST_F(StartupTest, RefusesToStartTwice) {
 TEST_F(StartupTest, MakesRelativePathsAbsolute) {
   const std::string text = InChild(::geteuid(), [this] {
     if (::chdir((folder_ + "/run").c_str()) != 0) return std::string("chdir");
-    config_.milter_socket = "unix:m.sock";
-    config_.scanner_socket = "local:../s.sock";
-    config_.pid_file = "p";
-    config_.working_directory = "../spool";
+    config_.listeners[0].socket = "unix:m.sock";
+    config_.scanners[0].socket = "local:../s.sock";
+    config_.program.pid_file = "p";
+    config_.spool.directory = "../spool";
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
     std::string paths = std::string(startup->listener().address().path()) + " " +
-                        std::string(startup->scanner().path()) + " " + config_.pid_file + " " +
-                        config_.working_directory;
+                        std::string(startup->scanners().front().path()) + " " +
+                        config_.program.pid_file + " " + config_.spool.directory;
     startup->CleanUp();
     return paths;
   });
@@ -215,25 +215,27 @@ TEST_F(StartupTest, MakesRelativePathsAbsolute) {
 }
 
 TEST_F(StartupTest, ForegroundGoesOnWithoutAPidFileAndWarns) {
-  config_.pid_file = folder_ + "/absent/pid";
+  config_.program.pid_file = folder_ + "/absent/pid";
   const std::string text = InChild(::geteuid(), [this] {
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
     startup->CleanUp();
     return startup->warnings().at(0);
   });
-  EXPECT_EQ(text, "could not create pid file " + config_.pid_file + ": No such file or directory");
+  EXPECT_EQ(
+      text,
+      "could not create pid file " + config_.program.pid_file + ": No such file or directory");
 }
 
 TEST_F(StartupTest, DaemonDoesNotStartWithoutAPidFile) {
-  config_.pid_file = folder_ + "/absent/pid";
-  config_.foreground = false;
+  config_.program.pid_file = folder_ + "/absent/pid";
+  config_.program.foreground = false;
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "could not create pid file"));
 }
 
 TEST_F(StartupTest, WarnsOfWhatMaySurprise) {
-  config_.pass_on_failure = true;
-  config_.delivery_care_of = DeliveryCareOf::kServer;
+  config_.listeners[0].pass_on_failure = true;
+  config_.listeners[0].delivery_care_of = DeliveryCareOf::kServer;
   const std::string text = InChild(::geteuid(), [this] {
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());

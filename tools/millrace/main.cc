@@ -33,8 +33,8 @@ int Fail(const std::string& program, const absl::Status& status) {
 }
 
 std::unique_ptr<engine::LogSink> MakeSink(const relay::Config& config) {
-  if (config.foreground) return engine::MakeStreamSink(STDERR_FILENO);
-  return engine::MakeSyslogSink({.ident = config.program_name});
+  if (config.program.foreground) return engine::MakeStreamSink(STDERR_FILENO);
+  return engine::MakeSyslogSink({.ident = config.program.name});
 }
 
 void LogSpool(engine::Log& log, const engine::SpoolDirReport& report, bool reuse) {
@@ -54,29 +54,30 @@ void LogSpool(engine::Log& log, const engine::SpoolDirReport& report, bool reuse
 
 int Serve(relay::Config& config, relay::Startup& startup) {
   absl::StatusOr<relay::SpoolSharing> sharing =
-      relay::ShareSpool(startup.scanner(), config.working_directory);
-  if (!sharing.ok()) return Fail(config.program_name, sharing.status());
+      relay::ShareSpool(startup.scanners().front(), config.spool.directory);
+  if (!sharing.ok()) return Fail(config.program.name, sharing.status());
   engine::SpoolDirReport report;
   auto instance = engine::SpoolInstance::Prepare(
-      {.working_directory = config.working_directory,
+      {.working_directory = config.spool.directory,
        .leftovers = {.instance_prefix = kInstancePrefix, .foreign_prefix = kIncumbentPrefix},
        .discouraged_text = kAmbiguousPath,
        .directory_mode = sharing->directory_mode,
        .shards = startup.limits().shards},
       &report);
-  if (!instance.ok()) return Fail(config.program_name, instance.status());
+  if (!instance.ok()) return Fail(config.program.name, instance.status());
   const absl::Status detached = startup.Detach();
-  if (!detached.ok()) return Fail(config.program_name, detached);
+  if (!detached.ok()) return Fail(config.program.name, detached);
 
   engine::BlockSignals();
   engine::Log log(MakeSink(config));
-  log.set_debug_level(config.debug_level);
+  log.set_debug_level(config.log.debug_level);
   log.Start();
   for (const std::string& warning : startup.warnings())
     log.Write(engine::Level::kWarning, warning);
 
   relay::Settings settings;
-  relay::FillSettings(config, startup.limits(), startup.scanner(), report.reuse_allowed, &settings);
+  relay::FillSettings(
+      config, startup.limits(), startup.scanners(), report.reuse_allowed, &settings);
   settings.sharing = *std::move(sharing);
   if (!settings.sharing.note.empty()) log.Write(engine::Level::kNotice, settings.sharing.note);
   LogSpool(log, report, settings.spool_reuse);
@@ -87,7 +88,7 @@ int Serve(relay::Config& config, relay::Startup& startup) {
   const absl::Status started = daemon.Start(startup.listener().fd());
   if (!started.ok()) {
     [[maybe_unused]] const absl::Status removed = instance->Remove();  // else the next start does
-    return Fail(config.program_name, started);
+    return Fail(config.program.name, started);
   }
   startup.Ready();
   daemon.Run();
@@ -114,7 +115,7 @@ int main(int argc, char** argv) {
   relay::CommandLine line = relay::ParseCommandLine(argc, argv);
   if (const std::optional<int> status = relay::AnswerAtOnce(line)) return *status;
   absl::StatusOr<relay::Startup> startup = relay::Startup::Prepare(line.config);
-  if (!startup.ok()) return Fail(line.config.program_name, startup.status());
+  if (!startup.ok()) return Fail(line.config.program.name, startup.status());
   const int status = Serve(line.config, *startup);
   startup->CleanUp();
   return status;
