@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/io/stall_governor.h"
+#include "relay/failure_rules.h"
 
 namespace relay {
 
@@ -117,6 +118,7 @@ struct ListenerConfig {
   DeliveryCareOf delivery_care_of = DeliveryCareOf::kClient;  // -D
   bool daemon_name_bank = false;                              // -B: {daemon_name} is a policy bank
   bool pass_on_failure = false;                               // -P: unscanned mail passes
+  FailureRules failure_rules;          // what is done about failures, by class
   std::string unscanned_header_name;   // --unscanned-header; empty: such mail is not marked
   std::string unscanned_header_value;  // without the space after the colon
   DeleteHeader delete_header = DeleteHeader::kAll;  // --delheader

@@ -28,8 +28,10 @@ enum class Count : std::uint8_t {
   kAnsweredReject,
   kAnsweredDiscard,
   kAnsweredTempfail,
-  kPassedUnscanned,     // ... or by failure: let through by -P
-  kRefusedUnreachable,  // by class of failure
+  kPassedUnscanned,       // ... or by failure: let through, as the operator says
+  kQuarantinedUnscanned,  // ... or into the mail server's hold queue
+  kQuarantineNotOffered,  // ... or refused, as the mail server holds nothing
+  kRefusedUnreachable,    // by class of failure
   kRefusedScanFailed,
   kRefusedOverload,
   kRefusedPassing,
@@ -93,6 +95,10 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
     {Count::kAnsweredTempfail, "answered_tempfail", "millrace_verdicts", "verdict=\"tempfail\"", ""},
     {Count::kPassedUnscanned, "passed_unscanned", "millrace_messages_passed_unscanned", "",
      "Messages let through without a scan, as configured"},
+    {Count::kQuarantinedUnscanned, "quarantined_unscanned", "millrace_messages_quarantined_unscanned", "",
+     "Messages put into the mail server's hold queue without a scan, as configured"},
+    {Count::kQuarantineNotOffered, "quarantine_not_offered", "millrace_quarantines_not_offered", "",
+     "Of the refusals: quarantines that the mail server does not offer"},
     {Count::kRefusedUnreachable, "refused_unreachable", "millrace_refusals", "class=\"scanner-unreachable\"",
      "Messages answered by a failure of ours or of the scanner, by its class"},
     {Count::kRefusedScanFailed, "refused_scan_failed", "millrace_refusals", "class=\"scan-failed\"", ""},

@@ -1,18 +1,17 @@
 // What a message is told when something fails, by class: the table of the design.
 //
-//   class                                           default answer                        with -P
-//   (a) kUnreachable   no scanner reachable,        451 4.6.0 Content scanner malfunction passes
+//   class                                           default answer
+//   (a) kUnreachable   no scanner reachable,        451 4.6.0 Content scanner malfunction
 //                      request not sent whole
-//   (b) kScanFailed    timed out, broke off, or     the same                              passes
+//   (b) kScanFailed    timed out, broke off, or     the same
 //                      nonsense after a whole request
-//   (c) kOverload      queue full, waited too long  451 4.3.2 ...                         the same
-//   (d) kPassing       spool full or stalled, a     452 4.3.1, 451 4.3.1 or 451 4.3.0 ... the same
+//   (c) kOverload      queue full, waited too long  451 4.3.2 ...
+//   (d) kPassing       spool full or stalled, a     452 4.3.1, 451 4.3.1 or 451 4.3.0 ...
 //                      limit of ours that passes
-//   (e) kMessageLimit  the same message would hit   552 5.3.4 or 550 5.5.3 ...            the same
+//   (e) kMessageLimit  the same message would hit   552 5.3.4 or 550 5.5.3 ...
 //                      the limit again
 //
-// -P is the operator's own word for (a) and (b) together; the start-up log warns that a sender can
-// cause (b) by a message that kills the scanner. A flooder could cause (c): it never passes.
+// What the operator may make of a class: failure_rules.h; what is made of it: failure_policy.h.
 #ifndef MILLRACE_RELAY_FAILURE_H_
 #define MILLRACE_RELAY_FAILURE_H_
 
@@ -51,6 +50,7 @@ struct Refusal {
   std::string_view enhanced = "4.3.0";
   std::string_view text;
   std::string_view reason;  // static, for the log and the counters: "spool slots", "recipients"
+  bool as_it_is = false;    // whatever the operator has set for the class
 };
 
 inline constexpr std::string_view kMalfunctionText = "Content scanner malfunction";
@@ -82,6 +82,12 @@ constexpr Refusal InternalRefusal(std::string_view reason) noexcept {
           "4.3.0",
           "Temporary local problem, please try again later",
           reason};
+}
+// Soon somebody else serves; nothing is to be said for good now.
+constexpr Refusal ShuttingDownRefusal() noexcept {
+  Refusal refusal = InternalRefusal("shutting down");
+  refusal.as_it_is = true;
+  return refusal;
 }
 // The spool's disk does not take what is to be written, in time or at all.
 constexpr Refusal StalledRefusal(std::string_view reason) noexcept {

@@ -7,7 +7,8 @@
 //
 // Texts live in the arena and end with it. The spool slot is the message's until the scan job takes
 // it over. A refusal that could not be told yet is kept (`sticky`): what follows is read and
-// dropped, and end of message answers it. One shard.
+// dropped, and end of message answers it. So is one that the operator lets pass (`sticky_passes`);
+// the names of its fields are kept. One shard.
 #ifndef MILLRACE_RELAY_MESSAGE_H_
 #define MILLRACE_RELAY_MESSAGE_H_
 
@@ -68,9 +69,11 @@ struct Message {
   std::string_view Get(Macro macro) const noexcept {
     return macros[static_cast<std::size_t>(macro)];
   }
-  // The first refusal stays.
-  void Refuse(const Refusal& refusal) noexcept {
-    if (!sticky) sticky = refusal;
+  // The first refusal stays, but for one that lets the message pass: any that does not comes first.
+  void Refuse(const Refusal& refusal, bool passes = false) noexcept {
+    if (sticky && (passes || !sticky_passes)) return;
+    sticky = refusal;
+    sticky_passes = passes;
   }
 
   engine::Arena arena;
@@ -93,6 +96,7 @@ struct Message {
   std::uint32_t header_bytes = 0;
   std::uint32_t header_fields = 0;
   MessageState state = MessageState::kEnvelope;
+  bool sticky_passes = false;  // decided by the failure policy; no field has gone unseen
   bool mail_seen = false;      // false: only its macros have come
   bool content_begun = false;  // the synthesized Received is in the spool
   bool header_ended = false;   // so is the empty line

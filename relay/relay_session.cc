@@ -353,8 +353,8 @@ void RelaySession::OnGone(engine::SocketId, int error) noexcept {
 }
 
 void RelaySession::EndNow() noexcept {
-  if (filter_.awaits_verdict() && !AnswerRefusal(InternalRefusal("shutting down"), {})) return;
-  if (waits_for_slot() && (!RefuseData(InternalRefusal("shutting down")) || !SendOut())) return;
+  if (filter_.awaits_verdict() && !AnswerRefusal(ShuttingDownRefusal(), {})) return;
+  if (waits_for_slot() && (!RefuseData(ShuttingDownRefusal()) || !SendOut())) return;
   Close();
 }
 

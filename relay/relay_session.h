@@ -24,6 +24,7 @@
 #include "engine/io/loop.h"
 #include "milter/replies.h"
 #include "milter/session.h"
+#include "relay/failure_policy.h"
 #include "relay/message.h"
 #include "relay/scan_job.h"
 #include "relay/session_text.h"
@@ -110,7 +111,6 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void OnEndOfHeaders() noexcept;
   void OnBody(const milter::Event& event) noexcept;
   bool OnEndOfMessage() noexcept;
-  bool RefuseData(const Refusal& refusal) noexcept;
   SlotTaken TakeSlot(bool may_wait, Refusal* refusal) noexcept;
   void UseSlot(engine::SpoolSlot& slot) noexcept;
   bool BeginContent() noexcept;
@@ -119,7 +119,6 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void EndHeader() noexcept;
   std::string_view LineEnd(std::string_view text) const noexcept;
   void Check(int write_error) noexcept;
-  void FailMessage(const Refusal& refusal, engine::SpoolFate fate) noexcept;
   void DropMessage(std::string_view why) noexcept;
   std::string_view MacroText(Macro macro) const noexcept;
   std::uint16_t ClientPort() const noexcept;
@@ -148,12 +147,20 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   bool Sealed(int error) noexcept;
   void OnStalled() noexcept;
 
+  // relay_session_failure.cc: refusals, and what passes unscanned.
+  FailureDecision Decide(const Refusal& refusal, FailureStage stage) const noexcept;
+  const FailurePolicy& failure_policy() const noexcept;
+  bool passes_unscanned() const noexcept;
+  void Stick(const Refusal& refusal) noexcept;
+  bool RefuseData(const Refusal& refusal) noexcept;
+  void CountRefusal(const FailureDecision& decision) noexcept;
+  void FailMessage(const Refusal& refusal, engine::SpoolFate fate) noexcept;
+  bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
+  bool PassUnscanned(const FailureDecision& decision, const ScanTimes& times) noexcept;
+
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
   engine::Bytes WriteRequest(std::size_t* bytes, Refusal* why) noexcept;
-  bool AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept;
-  bool MayPass(FailureClass failure) const noexcept;
-  bool PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept;
   bool AnswerWith(engine::Bytes block, std::size_t bytes) noexcept;
   void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;
   void EndMessage() noexcept;

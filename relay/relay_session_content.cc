@@ -79,22 +79,8 @@ bool RelaySession::OnData(const milter::Event& event) noexcept {
   if (taken == SlotTaken::kNow) return !event.reply_due || ReplyContinue();
   if (taken == SlotTaken::kLater) return WaitForSlot();
   if (event.reply_due) return RefuseData(refusal);
-  if (message_ != nullptr) message_->Refuse(refusal);
+  if (message_ != nullptr) Stick(refusal);
   return true;
-}
-
-bool RelaySession::RefuseData(const Refusal& refusal) noexcept {
-  // The transaction stays open in the mail server: its client may try DATA again, or give up.
-  shard_.counters().Add(Count::kRefusedAtData);
-  shard_.CountRefusal(refusal.failure);
-  shard_.Write(engine::Level::kNotice,
-               shard_.Line("refused at DATA")
-                   .Field("qid", MacroText(Macro::kQueueId))
-                   .Field("client", text_.Get(SessionText::Field::kAddress))
-                   .Field("class", FailureClassName(refusal.failure))
-                   .Field("reason", refusal.reason)
-                   .Field("code", refusal.code));
-  return ReplyRefusal(refusal);
 }
 
 // kLater: with `may_wait` alone.
@@ -109,7 +95,7 @@ SlotTaken RelaySession::TakeSlot(bool may_wait, Refusal* refusal) noexcept {
     return SlotTaken::kRefused;
   }
   if (shard_.stopping()) {
-    *refusal = InternalRefusal("shutting down");
+    *refusal = ShuttingDownRefusal();
     return SlotTaken::kRefused;
   }
   if (message.slot != nullptr) return SlotTaken::kNow;  // DATA again
@@ -177,7 +163,7 @@ void RelaySession::WriteReceivedField() noexcept {
 }
 
 void RelaySession::OnHeader(const milter::Event& event) noexcept {
-  if (!BeginContent()) return;
+  if (!BeginContent() && !passes_unscanned()) return;
   const std::size_t bytes = event.name.size() + event.value.size() + 3;
   message_->wire_bytes += bytes;
   if (bytes > listener().header_bytes_max - message_->header_bytes ||
@@ -197,7 +183,7 @@ void RelaySession::OnHeader(const milter::Event& event) noexcept {
                 SpoolFate::kUnread);
     return;
   }
-  WriteHeader(event.name, event.value);
+  if (!message_->sticky) WriteHeader(event.name, event.value);
 }
 
 // What ends a line of ours after `text`. A CR that is there already is part of it: never CR CR LF.
@@ -238,7 +224,10 @@ void RelaySession::EndHeader() noexcept {
 }
 
 void RelaySession::OnBody(const milter::Event& event) noexcept {
-  if (!BeginContent()) return;
+  if (!BeginContent()) {
+    if (passes_unscanned()) message_->wire_bytes += event.body.size();
+    return;
+  }
   EndHeader();
   if (message_->sticky || event.body.empty()) return;
   message_->wire_bytes += event.body.size();
@@ -286,23 +275,6 @@ void RelaySession::Check(int write_error) noexcept {
                    .Errno("error", write_error)
                    .Field("next", "message gets a temporary failure"));
   FailMessage(SpoolErrorRefusal(write_error), SpoolFate::kDoubt);
-}
-
-void RelaySession::FailMessage(const Refusal& refusal, SpoolFate fate) noexcept {
-  if (message_ == nullptr) return;
-  message_->Refuse(refusal);
-  DropPipe();
-  if (writing_) {
-    shard_.writer().Abandon();
-    writing_ = false;
-  }
-  if (message_->slot == nullptr) return;
-  shard_.GiveSlotBack(*message_->slot, fate);
-  message_->slot = nullptr;
-  message_->slot_name = {};
-  // Its file work will not be told any more; where the answer waits for it, that comes now.
-  if (message_->spool_wait.what != SpoolWait::For::kNothing)
-    shard_.loop().Set(message_->spool_wait.timer, shard_.loop().now());
 }
 
 // The message ends without an answer.

@@ -11,7 +11,6 @@
 #include "relay/shard_app.h"
 #include "relay/summary.h"
 #include "relay/trace.h"
-#include "relay/unscanned_pass.h"
 
 namespace relay {
 namespace {
@@ -120,7 +119,11 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
     AnswerRefusal(InternalRefusal("memory for the edits"), times);
     return SpoolFate::kDoubt;
   }
-  VerdictMap map(*message_, reply, filter_.actions(), listener().delete_header);
+  VerdictMap map(*message_,
+                 reply,
+                 filter_.actions(),
+                 listener().delete_header,
+                 failure_policy().Tempfail(ScanFailedRefusal({})));
   engine::Scratch<char, ampdp::kReplyErrorTextBytes> text;
   const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);
   if (!fault.empty()) {
@@ -155,58 +158,6 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
 void RelaySession::OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept {
   message_->job = nullptr;
   AnswerRefusal(refusal, times);
-}
-
-// Answers a message whose end has come with a failure of ours. False: the session is gone.
-bool RelaySession::AnswerRefusal(const Refusal& refusal, const ScanTimes& times) noexcept {
-  if (MayPass(refusal.failure)) return PassUnscanned(refusal, times);
-  shard_.CountRefusal(refusal.failure);
-  shard_.Write(engine::Level::kNotice,
-               shard_.Line("not scanned")
-                   .Field("qid", MacroText(Macro::kQueueId))
-                   .Field("class", FailureClassName(refusal.failure))
-                   .Field("reason", refusal.reason)
-                   .Field("code", refusal.code));
-  Summarise(refusal.code < 500 ? "failed-tempfail" : "failed-reject", times, nullptr, {});
-  filter_.VerdictSent();
-  EndMessage();
-  if (!ReplyRefusal(refusal) || !SendOut()) return false;
-  SetDeadline();
-  return true;
-}
-
-// -P covers a scanner that fails. One that delivers by itself (-D server) may have done so before
-// it failed: then only what it cannot have seen passes.
-bool RelaySession::MayPass(FailureClass failure) const noexcept {
-  if (!listener().pass_on_failure) return false;
-  return failure == FailureClass::kUnreachable ||
-         (failure == FailureClass::kScanFailed &&
-          listener().delivery_care_of == DeliveryCareOf::kClient);
-}
-
-// The operator's -P: the mail goes on, marked where a field for that is configured, and without
-// what its sender wrote to look scanned.
-bool RelaySession::PassUnscanned(const Refusal& refusal, const ScanTimes& times) noexcept {
-  UnscannedPass pass(
-      *message_, listener().unscanned_header_name, listener().unscanned_header_value);
-  if (!pass.Prepare()) return AnswerRefusal(InternalRefusal("memory for the deletions"), times);
-  milter::ReplyWriter counting({}, filter_.leading_space(), filter_.actions());
-  pass.Write(counting);
-  if (counting.needed() > kUnsentBytesMax) return AnswerRefusal(HeaderTooLargeRefusal(), times);
-  const engine::Bytes block = shard_.blocks().Take(counting.needed());
-  if (block.empty()) return AnswerRefusal(InternalRefusal("memory for the verdict"), times);
-  milter::ReplyWriter writer(block, filter_.leading_space(), filter_.actions());
-  if (!pass.Write(writer)) {
-    shard_.Write(engine::Level::kWarning, shard_.Line("unscanned mail could not be marked"));
-  }
-  shard_.counters().Add(Count::kPassedUnscanned);
-  shard_.Write(engine::Level::kNotice,
-               shard_.Line("passed unscanned")
-                   .Field("qid", MacroText(Macro::kQueueId))
-                   .Field("class", FailureClassName(refusal.failure))
-                   .Field("reason", refusal.reason));
-  Summarise("passed-unscanned", times, nullptr, {});
-  return AnswerWith(block, writer.written());
 }
 
 // The final answer to a message, in one write; takes over `block`. False: the session is gone.

@@ -19,7 +19,7 @@ constexpr std::uint32_t kSpareSlots = 4;
 constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
 
 ListenerSettings ListenerSettingsOf(const ListenerConfig& config, std::uint32_t index) {
-  ListenerSettings settings{config, index, {}, {}};
+  ListenerSettings settings{config, index, FailurePolicy(FailureOptionsOf(config)), {}, {}};
   settings.filter.protocol = ProtocolOf(config.reply_at);
   if (!config.request_macros) settings.filter.macro_lists = nullptr;
   settings.refusing_filter = settings.filter;

@@ -10,6 +10,7 @@
 #include "engine/spool/spool.h"
 #include "milter/negotiate.h"
 #include "relay/config.h"
+#include "relay/failure_policy.h"
 #include "relay/limits.h"
 #include "relay/spool_sharing.h"
 
@@ -23,7 +24,8 @@ struct SharedCounts {
 
 // A listener as its sessions see it.
 struct ListenerSettings : ListenerConfig {
-  std::uint32_t index = 0;       // in Settings::listeners
+  std::uint32_t index = 0;  // in Settings::listeners
+  FailurePolicy failure_policy;
   milter::FilterOptions filter;  // what we ask a mail server for
   milter::FilterOptions
       refusing_filter;  // over the session limit: keeps the CONNECT reply, for 421

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/spool/spool_dir.h"
+#include "relay/failure_policy.h"
 
 namespace relay {
 namespace {
@@ -148,16 +149,12 @@ absl::Status Startup::Check(Config& config) {
 }
 
 void Startup::CollectWarnings(const Config& config) {
-  if (config.listeners[0].pass_on_failure) {
-    warnings_.emplace_back(
-        "-P: mail passes unscanned while amavisd fails, and a sender can cause that with a message "
-        "that amavisd dies of");
-  }
-  if (config.listeners[0].delivery_care_of == DeliveryCareOf::kServer &&
-      config.listeners[0].pass_on_failure) {
-    warnings_.emplace_back(
-        "-P with -D server: passes only mail that amavisd cannot have seen; it may have delivered "
-        "the rest already");
+  for (const ListenerConfig& listener : config.listeners) {
+    for (std::string& warning : FailureWarnings(FailureOptionsOf(listener))) {
+      warnings_.push_back(config.listeners.size() == 1
+                              ? std::move(warning)
+                              : absl::StrCat("listener ", listener.socket, ": ", warning));
+    }
   }
 }
 

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "engine/base/check.h"
 #include "relay/header_name.h"
 
 namespace relay {
 
 bool UnscannedPass::Claims(std::string_view name) const noexcept {
   return StartsWithName(name, "x-spam-") || SameName(name, "x-virus-scanned") ||
-         (!mark_name_.empty() && SameName(name, mark_name_));
+         (!options_.mark_name.empty() && SameName(name, options_.mark_name));
 }
 
 bool UnscannedPass::Prepare() noexcept {
@@ -42,7 +43,10 @@ bool UnscannedPass::Write(milter::ReplyWriter& out) const noexcept {
     // What is no field name for the mail server is no field that a reader would believe.
     [[maybe_unused]] const bool written = out.DeleteHeader(field.index, field.name);
   }
-  const bool marked = mark_name_.empty() || out.InsertHeader(0, mark_name_, mark_value_);
+  const bool marked =
+      options_.mark_name.empty() || out.InsertHeader(0, options_.mark_name, options_.mark_value);
+  // The mail server has granted it, and the reason is ours: anything else would deliver.
+  ENGINE_CHECK(options_.quarantine.empty() || out.Quarantine(options_.quarantine));
   out.Continue();
   return marked;
 }

@@ -1,9 +1,10 @@
 // What the mail server is told of a message that passes unscanned: no field that claims a scan
-// stays, and the operator's mark (if there is one) goes to the top.
+// stays, the operator's mark (if there is one) goes to the top, and it is held if that is asked
+// for.
 //
 //   Prepare()   finds the fields that the sender wrote himself: X-Spam-*, X-Virus-Scanned, our mark
 //   Write()     deletes them (of one name the highest index first, which every mail server takes
-//               alike), inserts the mark, CONTINUE
+//               alike), inserts the mark, QUARANTINE, CONTINUE
 //
 // Linear but for the sorting of what was found. Memory: the message's arena. One shard.
 #ifndef MILLRACE_RELAY_UNSCANNED_PASS_H_
@@ -21,8 +22,13 @@ namespace relay {
 class UnscannedPass {
  public:
   // All outlive the pass. An empty `mark_name`: no mark.
-  UnscannedPass(Message& message, std::string_view mark_name, std::string_view mark_value) noexcept
-      : message_(message), mark_name_(mark_name), mark_value_(mark_value) {}
+  struct Options {
+    std::string_view mark_name;
+    std::string_view mark_value;
+    std::string_view quarantine;  // the reason to hold the message; empty: it goes on
+  };
+  UnscannedPass(Message& message, const Options& options) noexcept
+      : message_(message), options_(options) {}
 
   // False: the arena has no room for what was found; the message must not pass.
   [[nodiscard]] bool Prepare() noexcept;
@@ -39,8 +45,7 @@ class UnscannedPass {
   bool Claims(std::string_view name) const noexcept;
 
   Message& message_;
-  std::string_view mark_name_;
-  std::string_view mark_value_;
+  Options options_;
   std::span<Field> forged_;  // by name, then by index
 };
 

@@ -252,9 +252,9 @@ bool VerdictMap::WriteSetReply(milter::ReplyWriter& out,
   if (!given.enhanced.empty() && given.enhanced.front() != class_digit) return false;
   if (reply_class == 4 && given.text.starts_with(kLocalFailure)) {
     // The client is told what it is told when we fail; amavisd's text goes to our log.
-    const Refusal refusal = ScanFailedRefusal({});
-    return out.ReplyCode(
-        {.code = refusal.code, .enhanced = refusal.enhanced, .text = refusal.text});
+    return out.ReplyCode({.code = local_failure_.code,
+                          .enhanced = local_failure_.enhanced,
+                          .text = local_failure_.text});
   }
   std::uint16_t code = given.code;
   if (code == 421) code = 451;

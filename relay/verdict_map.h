@@ -49,11 +49,17 @@ struct EditCounts {
 class VerdictMap {
  public:
   // `message` and `reply` outlive the map. `actions`: what the mail server granted (SMFIF bits).
+  // `local_failure`: a temporary failure, told in place of amavisd's "Failure:" texts.
   VerdictMap(const Message& message,
              const ampdp::Reply& reply,
              std::uint32_t actions,
-             DeleteHeader delete_header) noexcept
-      : message_(message), reply_(reply), actions_(actions), delete_header_(delete_header) {}
+             DeleteHeader delete_header,
+             const Refusal& local_failure = ScanFailedRefusal({})) noexcept
+      : message_(message),
+        reply_(reply),
+        actions_(actions),
+        delete_header_(delete_header),
+        local_failure_(local_failure) {}
 
   // Empty: the reply can be carried out whole. Else a static text: a broken reply.
   std::string_view Check() noexcept;
@@ -85,6 +91,7 @@ class VerdictMap {
   const ampdp::Reply& reply_;
   std::uint32_t actions_;
   DeleteHeader delete_header_;
+  Refusal local_failure_;
   const Recipient* cursor_ = nullptr;  // amavisd answers in the order of the request
 };
 

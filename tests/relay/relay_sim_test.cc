@@ -42,6 +42,13 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 10 == 9) options.config.listeners[0].delivery_care_of = relay::DeliveryCareOf::kServer;
   options.config.scanners[0].scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
   options.config.queue.wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
+  relay::FailureRules& rules = options.config.listeners[0].failure_rules;
+  if (seed % 4 == 1) {
+    rules.of(relay::FailureClass::kUnreachable).action = relay::FailureAction::kQuarantine;
+    rules.of(relay::FailureClass::kOverload).action = relay::FailureAction::kQuarantine;
+  }
+  if (seed % 4 == 2)
+    rules.of(relay::FailureClass::kOverload).action = relay::FailureAction::kAccept;
   if (seed % 3 == 1) {
     options.config.scanners[0].kind = relay::ScannerKind::kOther;
     options.config.spool.newlines = relay::Newlines::kCrlf;

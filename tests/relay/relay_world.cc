@@ -212,7 +212,7 @@ SimMailServer& RelayWorld::AddRandomServer(const SessionMix& mix) {
   static constexpr milter::Offer kOffers[] = {
       {6, milter::kActionsAll, milter::kProtocolAll},
       {6, milter::kActionsAll, milter::kProtocolAll},
-      {6, milter::kActionsAll, 0x37F},
+      {6, milter::kActionsAll & ~milter::kActQuarantine, 0x37F},
       {4, milter::kActionsAll, 0x37F},
       {2, 0x3F, 0x7F},
   };
@@ -254,7 +254,8 @@ void RelayWorld::StopShards() {
 std::vector<std::string> RelayWorld::Finish() {
   for (const auto& server : servers_)
     CheckServer(*server);
-  if (passed_ > Sum(relay::Count::kPassedUnscanned)) world_.Broken("unscanned, and not counted");
+  if (passed_ > Sum(relay::Count::kPassedUnscanned) + Sum(relay::Count::kQuarantinedUnscanned))
+    world_.Broken("unscanned, and not counted");
   // Orphans end by themselves, within orphan_limit.
   const auto scans = [this] {
     return std::all_of(
@@ -320,13 +321,25 @@ void RelayWorld::CheckServer(const SimMailServer& server) {
   }
 }
 
+// Whether the failure policy lets any message pass of which the scanner has had that much.
+bool RelayWorld::MayPass(const LedgerEntry& entry) const {
+  const relay::FailureOptions options = relay::FailureOptionsOf(options_.config.listeners[0]);
+  if (options.server_delivers && entry.requests > 0) return false;
+  return std::any_of(
+      relay::kFailureClasses.begin(), relay::kFailureClasses.end(), [this](relay::FailureClass c) {
+        const relay::FailureAction action = settings_.listeners[0].failure_policy.ActionOf(c);
+        return action == relay::FailureAction::kAccept ||
+               action == relay::FailureAction::kQuarantine;
+      });
+}
+
 void RelayWorld::CheckAccepted(const milter::TransactionResult& result, const std::string& id) {
   const LedgerEntry& entry = ledger_[id];
-  const relay::Config& config = options_.config;
-  const bool may_pass = config.listeners[0].pass_on_failure &&
-                        (config.listeners[0].delivery_care_of == relay::DeliveryCareOf::kClient ||
-                         entry.requests == 0);
-  if (may_pass && result.edits.empty()) {
+  const bool of_the_scanner =
+      std::any_of(result.edits.begin(), result.edits.end(), [&id](const milter::Edit& edit) {
+        return edit.kind != milter::Reply::kQuarantine && edit.value.find(id) != std::string::npos;
+      });
+  if (MayPass(entry) && !of_the_scanner) {
     ++passed_;
     return;
   }

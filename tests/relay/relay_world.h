@@ -6,10 +6,11 @@
 //                     --------------'
 //
 // Invariants (checked by Finish()): every message that a mail server finished was answered exactly
-// once, and the answer is the scanner's whole reply or a temporary failure (under -P also a counted
-// pass; with -D server only of what the scanner never had); no edit without a whole reply; the
-// scanner never saw another message's content; no slot is leaked or shared; after Stop() nothing is
-// left in the spool; with --spool-writes=async no file call was made in a shard.
+// once, and the answer is the scanner's whole reply or a temporary failure (where the failure
+// policy allows one, also a counted pass; with -D server only of what the scanner never had); no
+// edit without a whole reply; the scanner never saw another message's content; no slot is leaked or
+// shared; after Stop() nothing is left in the spool; with --spool-writes=async no file call was
+// made in a shard.
 //
 // The stall monitor's part is played in virtual time (tests/sim/sim_stalls.h).
 // MILLRACE_SIM_SPOOL_WRITES=inline|async|auto: for worlds that do not say otherwise.
@@ -106,6 +107,7 @@ class RelayWorld {
  private:
   void CheckSpool(std::size_t shard);
   void CheckServer(const SimMailServer& server);
+  bool MayPass(const LedgerEntry& entry) const;
   void CheckAccepted(const milter::TransactionResult& result, const std::string& id);
   void CheckResult(const milter::Transaction& transaction,
                    const milter::TransactionResult& result,
@@ -135,7 +137,7 @@ class RelayWorld {
   std::vector<std::unique_ptr<SimMailServer>> servers_;
   int listener_ = -1;
   std::uint64_t next_message_ = 0;
-  std::uint64_t passed_ = 0;  // accepted without the scanner's word, under -P
+  std::uint64_t passed_ = 0;  // accepted without the scanner's word, as the failure policy allows
   bool edit_marker_checked_ = true;
   bool rejects_by_us_ = false;
   bool stopped_ = false;

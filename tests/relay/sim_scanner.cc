@@ -144,6 +144,13 @@ class SimScanner::Connection final : public engine::SocketEvents {
       reply.verdict = ampdp::Verdict::kTempfail;
       reply.setreply = {.present = true, .code = 451, .enhanced = "4.5.0", .text = queue_id_};
     }
+    if (plan.local_failure) {
+      reply.verdict = ampdp::Verdict::kTempfail;
+      reply.setreply = {.present = true,
+                        .code = 451,
+                        .enhanced = "4.5.0",
+                        .text = "Failure: no room at /var/lib/scanner"};
+    }
     const ampdp::Edit edit{
         .kind = ampdp::EditKind::kInsHeader, .index = 0, .name = "X-Scan", .value = queue_id_};
     std::vector<ampdp::Edit> edits(1 + plan.more_edits, edit);

@@ -35,6 +35,7 @@ struct ScannerPlan {
   sim::PerMillion reject = 100'000;
   sim::PerMillion discard = 20'000;
   sim::PerMillion tempfail = 20'000;
+  bool local_failure = false;        // tempfail, with a text that is not for outsiders
   sim::PerMillion half_reply = 0;    // then closes
   sim::PerMillion broken_reply = 0;  // whole, but two verdicts, or none, or garbage
   sim::PerMillion hang = 0;          // closes after hang_for without a reply
