@@ -54,7 +54,9 @@ void RelaySession::ConsiderSplice() noexcept {
   }
   if (message_ == nullptr || message_->splice_asked || message_->sticky || !unsent_.empty()) return;
   if (message_->state != MessageState::kContent || !message_->header_ended) return;
-  if (message_->wire_bytes - message_->header_bytes < shard_.splice_from()) return;
+  if (!shard_.splices() || message_->wire_bytes - message_->header_bytes < listener().splice_from) {
+    return;
+  }
   // A stalled disk: what moves into a file blocks.
   if (shard_.spool().async() || waits_for_disk()) return;
   if (filter_.head_bytes_ahead() == 0 && filter_.macro_bytes_ahead() == 0 &&
@@ -70,8 +72,7 @@ engine::Drained RelaySession::OnDirect(engine::SocketId id, engine::DirectSocket
   ENGINE_CHECK(pipe_ != nullptr && message_ != nullptr);
   SpliceStep step = SpliceStep::kMore;
   // The message may have ended in what came between the request for this mode and its grant.
-  if (message_->state != MessageState::kContent || shard_.splice_from() == ShardApp::kNeverSplice ||
-      shard_.spool().async()) {
+  if (message_->state != MessageState::kContent || !shard_.splices() || shard_.spool().async()) {
     LeaveSplice();
     step = SpliceStep::kLeft;
   }
@@ -135,7 +136,7 @@ RelaySession::SpliceStep RelaySession::ReadBetween(engine::DirectSocket& socket,
 bool RelaySession::DrainPipe() noexcept {
   ENGINE_CHECK(!writing_ || shard_.writer().pending_bytes() == 0);
   int error = 0;
-  const bool splices = !shard_.spool().async() && shard_.splice_from() != ShardApp::kNeverSplice;
+  const bool splices = !shard_.spool().async() && shard_.splices();
   if (splices && !message_->sticky && pipe_->bytes() > 0)
     error = engine::DrainPipe(shard_.spool(), *message_->slot, *pipe_, Message::kFileBytesMax);
   if (engine::CannotSplice(error)) shard_.EndSplicing(error);

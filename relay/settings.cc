@@ -18,6 +18,20 @@ constexpr std::uint32_t kSpareSlots = 4;
 // Texts, half packets, requests, replies: address space is the bound, not what is used.
 constexpr std::uint64_t kBlockBytesMaxPerShard = 1024 * engine::kMiB;
 
+// --spool-splice=auto: the smallest body that was measured to gain, docs/adr/016.
+constexpr std::uint64_t kAutoSpliceFrom = engine::kMiB;
+
+std::uint64_t SpliceFrom(const SpoolConfig& config, bool unix_socket, bool on_tmpfs) noexcept {
+  if (config.newlines != Newlines::kCrlf) return ListenerSettings::kNeverSplice;
+  switch (config.splice) {
+    case SpliceChoice::kAuto:
+      return unix_socket && on_tmpfs ? ListenerSettings::kNeverSplice : kAutoSpliceFrom;
+    case SpliceChoice::kOn: return 0;
+    case SpliceChoice::kOff: break;
+  }
+  return ListenerSettings::kNeverSplice;
+}
+
 ListenerSettings ListenerSettingsOf(const ListenerConfig& config, std::uint32_t index) {
   ListenerSettings settings{config, index, FailurePolicy(FailureOptionsOf(config)), {}, {}};
   settings.filter.protocol = ProtocolOf(config.reply_at);
@@ -42,7 +56,7 @@ milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept {
 void FillSettings(const Config& config,
                   const Limits& limits,
                   const std::vector<engine::Address>& scanners,
-                  bool spool_reuse,
+                  const engine::SpoolDirReport& spool,
                   Settings* settings) {
   ENGINE_CHECK(!config.listeners.empty() && !scanners.empty());
   ENGINE_CHECK(scanners.size() == config.scanners.size());
@@ -50,6 +64,10 @@ void FillSettings(const Config& config,
   for (const ListenerConfig& listener : config.listeners) {
     const auto index = static_cast<std::uint32_t>(settings->listeners.size());
     settings->listeners.push_back(ListenerSettingsOf(listener, index));
+    // Text that is no address was refused long before (relay/startup); simulations have none.
+    const absl::StatusOr<engine::Address> address = engine::ParseAddress(listener.socket);
+    settings->listeners.back().splice_from =
+        SpliceFrom(config.spool, !address.ok() || address->is_unix(), spool.file_system == "tmpfs");
   }
   for (std::size_t i = 0; i < scanners.size(); ++i)
     settings->scanners.push_back({config.scanners[i], scanners[i]});
@@ -61,9 +79,9 @@ void FillSettings(const Config& config,
   settings->spool_limits.spare_slots = kSpareSlots;
   // A scanner on another host may cache what it has read.
   settings->spool_reuse =
-      spool_reuse && std::all_of(scanners.begin(), scanners.end(), [](const engine::Address& a) {
-        return a.is_this_host();
-      });
+      spool.reuse_allowed && std::all_of(scanners.begin(),
+                                         scanners.end(),
+                                         [](const engine::Address& a) { return a.is_this_host(); });
   settings->block_bytes_max = kBlockBytesMaxPerShard;
 }
 

@@ -8,6 +8,7 @@
 
 #include "engine/net/address.h"
 #include "engine/spool/spool.h"
+#include "engine/spool/spool_dir.h"
 #include "milter/negotiate.h"
 #include "relay/config.h"
 #include "relay/failure_policy.h"
@@ -29,6 +30,9 @@ struct ListenerSettings : ListenerConfig {
   milter::FilterOptions filter;  // what we ask a mail server for
   milter::FilterOptions
       refusing_filter;  // over the session limit: keeps the CONNECT reply, for 421
+  // Octets of a body from which on it is moved by splice(2), where the shard can.
+  static constexpr std::uint64_t kNeverSplice = UINT64_MAX;
+  std::uint64_t splice_from = kNeverSplice;
 };
 
 struct ScannerSettings : ScannerConfig {
@@ -52,13 +56,12 @@ struct Settings {
 // message.
 milter::Protocol ProtocolOf(ReplyAt reply_at) noexcept;
 
-// `scanners`: the resolved addresses, one per Config::scanners. `spool_reuse`: what the spool's
-// file system allows (engine/spool/spool_dir.h). `*settings` must be new: it is filled before the
-// first shard starts.
+// `scanners`: the resolved addresses, one per Config::scanners. `spool`: what the spool's file
+// system is and allows. `*settings` must be new: it is filled before the first shard starts.
 void FillSettings(const Config& config,
                   const Limits& limits,
                   const std::vector<engine::Address>& scanners,
-                  bool spool_reuse,
+                  const engine::SpoolDirReport& spool,
                   Settings* settings);
 
 }  // namespace relay

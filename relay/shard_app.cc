@@ -23,21 +23,6 @@ constexpr std::uint32_t kMessagesPerSession = 2;
 // Jobs that have given their slot back and wait for their ticket alone.
 constexpr std::uint32_t kLeavingJobs = 1024;
 
-// --spool-splice=auto: no size was found from which splice(2) surely costs less, docs/adr/016.
-constexpr std::uint64_t kAutoSpliceFrom = ShardApp::kNeverSplice;
-
-std::uint64_t SpliceFrom(const ShardParts& parts) noexcept {
-  const Config& config = parts.settings.config;
-  if (config.spool.newlines != Newlines::kCrlf || parts.pipes == nullptr)
-    return ShardApp::kNeverSplice;
-  switch (config.spool.splice) {
-    case SpliceChoice::kAuto: return kAutoSpliceFrom;
-    case SpliceChoice::kOn: return 0;
-    case SpliceChoice::kOff: break;
-  }
-  return ShardApp::kNeverSplice;
-}
-
 // Past the deadline of Stop(): for the removal of the spool where its disk stalls.
 constexpr Time kRemoveWithin = std::chrono::milliseconds(500);
 
@@ -70,7 +55,7 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       broken_replies_(kWarningsPerInterval, kWarningInterval),
       refused_sessions_(kWarningsPerInterval, kWarningInterval),
       accept_warnings_(kWarningsPerInterval, kWarningInterval),
-      splice_from_(SpliceFrom(parts)) {
+      splices_(parts.pipes != nullptr) {
   tick_.app = this;
   tick_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<AppTimer&>(t).app->OnTick(now);
@@ -156,8 +141,8 @@ engine::Pipe* ShardApp::TakePipe() noexcept {
 }
 
 void ShardApp::EndSplicing(int error) noexcept {
-  ENGINE_CHECK(splice_from_ != kNeverSplice);
-  splice_from_ = kNeverSplice;
+  ENGINE_CHECK(splices_);
+  splices_ = false;
   counters_.Add(Count::kSplicingEnded);
   Write(engine::Level::kWarning,
         Line("the spool's file system cannot splice")

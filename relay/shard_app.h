@@ -117,10 +117,8 @@ class ShardApp {
   void CancelSlotWait(engine::SpoolWaiter& waiter) noexcept;
   void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
-  // Body octets from which on a body is moved by splice(2): the one place that knows whether it may
-  // be at this moment.
-  static constexpr std::uint64_t kNeverSplice = UINT64_MAX;
-  std::uint64_t splice_from() const noexcept { return splice_from_; }
+  // Whether bodies may be moved by splice(2) here; from which octet on, the listener says.
+  bool splices() const noexcept { return splices_; }
   // An empty pipe for one body; nullptr: none to be had, counted, and the body is written.
   engine::Pipe* TakePipe() noexcept;
   // The spool's file system cannot: told once, and no body is spliced from here on.
@@ -179,7 +177,7 @@ class ShardApp {
   engine::LogLimiter refused_sessions_;
   engine::LogLimiter accept_warnings_;
   std::uint64_t accept_pauses_ = 0;
-  std::uint64_t splice_from_;
+  bool splices_;
   bool pipe_refusal_told_ = false;
   engine::Time stop_deadline_{};
   bool stopping_ = false;

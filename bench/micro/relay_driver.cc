@@ -145,7 +145,9 @@ RelayDriver::RelayDriver(const RelayOptions& options)
                              .descriptors_needed = 0,
                              .descriptors_available = 0};
   const engine::Address scanner = UnixAddress(root_ + "/scanner.sock");
-  relay::FillSettings(options.config, limits, {scanner}, true, &settings_);
+  engine::SpoolDirReport spool;
+  spool.reuse_allowed = true;
+  relay::FillSettings(options.config, limits, {scanner}, spool, &settings_);
   settings_.spool_limits.floor.bytes_free_min = options.spool_bytes_free_min;
   settings_.spool_limits.floor.inodes_free_min = 0;
   scanner_ = std::make_unique<ReplyingScanner>(scanner, options.scanner_reply);

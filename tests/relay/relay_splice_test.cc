@@ -148,6 +148,33 @@ TEST_F(RelaySpliceTest, OffMeansWritten) {
   EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), 0U);
 }
 
+struct AutoCase {
+  const char* socket;
+  const char* file_system;
+  bool splices;
+};
+
+TEST_F(RelaySpliceTest, AutoSplicesFromOneMebibyteOnWhereThatWasMeasuredToGain) {
+  constexpr AutoCase kCases[] = {{"unix:/run/milter.sock", "tmpfs", false},
+                                 {"unix:/run/milter.sock", "ext4", true},
+                                 {"inet:1@127.0.0.1", "tmpfs", true},
+                                 {"inet6:1@::1", "ext4", true}};
+  for (const AutoCase& one : kCases) {
+    WorldOptions options = SpliceOptions();
+    options.config.spool.splice = relay::SpliceChoice::kAuto;
+    options.config.listeners[0].socket = one.socket;
+    options.spool_file_system = one.file_system;
+    Begin(options);
+    EXPECT_EQ(OutcomeOf(Numbered(engine::kMiB - 100)), Outcome::kAccepted);
+    EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), 0U) << one.socket << one.file_system;
+    EXPECT_EQ(OutcomeOf(Numbered(4 * engine::kMiB)), Outcome::kAccepted);
+    EXPECT_EQ(relay_->Sum(Count::kBodiesSpliced), one.splices ? 1U : 0U)
+        << one.socket << one.file_system;
+    EXPECT_LE(relay_->Sum(Count::kBytesSpliced), 3 * engine::kMiB);
+    EXPECT_EQ(relay_->Finish(), std::vector<std::string>());
+  }
+}
+
 TEST_F(RelaySpliceTest, BodiesWhoseLineEndsChangeAreWritten) {
   WorldOptions options = SpliceOptions();
   options.config.spool.newlines = relay::Newlines::kLf;  // the command line refuses this

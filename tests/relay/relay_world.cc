@@ -95,8 +95,10 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
                              .scanner_connections_max = options.messages_max,
                              .descriptors_needed = 0,
                              .descriptors_available = 0};
-  relay::FillSettings(
-      options.config, limits, {UnixAddress(kScannerPath)}, options.spool_reuse, &settings_);
+  engine::SpoolDirReport spool;
+  spool.reuse_allowed = options.spool_reuse;
+  spool.file_system = options.spool_file_system;
+  relay::FillSettings(options.config, limits, {UnixAddress(kScannerPath)}, spool, &settings_);
   settings_.spool_limits.floor = {};
   settings_.block_bytes_max = options.block_bytes_max;
   listener_ = world_.Listen(kMilterPath, 4096);

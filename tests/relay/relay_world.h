@@ -43,6 +43,7 @@ struct WorldOptions {
   std::uint32_t messages_max = 500;
   std::size_t scanner_backlog = 4096;
   bool spool_reuse = true;
+  std::string spool_file_system = "tmpfs";
   std::size_t block_bytes_max = 512 * engine::kMiB;  // of each shard
   std::optional<engine::FileWork> spool_writes =
       std::nullopt;  // not set: MILLRACE_SIM_SPOOL_WRITES, or auto

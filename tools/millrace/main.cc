@@ -76,8 +76,7 @@ int Serve(relay::Config& config, relay::Startup& startup) {
     log.Write(engine::Level::kWarning, warning);
 
   relay::Settings settings;
-  relay::FillSettings(
-      config, startup.limits(), startup.scanners(), report.reuse_allowed, &settings);
+  relay::FillSettings(config, startup.limits(), startup.scanners(), report, &settings);
   settings.sharing = *std::move(sharing);
   if (!settings.sharing.note.empty()) log.Write(engine::Level::kNotice, settings.sharing.note);
   LogSpool(log, report, settings.spool_reuse);
