@@ -32,8 +32,7 @@ class Writer : public engine::FileOp, public engine::Timer {
  public:
   static constexpr Time kEvery = milliseconds(3);
 
-  Writer(SimWorld& world, SimLoop& loop, StallGovernor& governor)
-      : world_(&world), loop_(&loop), governor_(&governor) {
+  Writer(SimLoop& loop, StallGovernor& governor) : loop_(&loop), governor_(&governor) {
     file = loop.sim_disk().MakeFile();
     fire = [](engine::Timer& timer, Time) noexcept { static_cast<Writer&>(timer).Turn(); };
     done = [](engine::FileOp& op) noexcept {
@@ -77,7 +76,6 @@ class Writer : public engine::FileOp, public engine::Timer {
     expected.append(piece_, 0, static_cast<std::size_t>(wrote.value));
   }
 
-  SimWorld* world_;
   SimLoop* loop_;
   StallGovernor* governor_;
   std::string piece_;
@@ -99,7 +97,7 @@ class SimStallsTest : public testing::Test {
     for (int i = 0; i < kShards; ++i) {
       loops_.push_back(
           &world_->AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i)));
-      writers_.push_back(std::make_unique<Writer>(*world_, *loops_.back(), *governor_));
+      writers_.push_back(std::make_unique<Writer>(*loops_.back(), *governor_));
     }
     monitor_ = &world_->WatchStalls(*governor_, *loops_.front());
   }
@@ -135,7 +133,7 @@ TEST_F(SimStallsTest, AFreezeCatchesEachShardAtMostOnce) {
     for (int i = 0; i < kShards; ++i) {
       SimLoop& loop = world.AddLoop("shard", "/spool/" + std::to_string(i));
       loops.push_back(&loop);
-      writers.push_back(std::make_unique<Writer>(world, loop, governor));
+      writers.push_back(std::make_unique<Writer>(loop, governor));
       loop.sim_disk().Stall(world.now() + seconds(1), world.now() + seconds(9));
     }
     const SimStallMonitor& monitor = world.WatchStalls(governor, *loops.front());
