@@ -43,7 +43,9 @@ void DiskBudget::Note(int error, std::uint64_t bytes, std::uint64_t inodes) noex
 }
 
 DiskBudget::Answer DiskBudget::Admit(Time now, bool new_slot) noexcept {
-  if (now >= next_look_) {
+  // The disk is good again: what is known is as old as the stall, and its look has not come.
+  const bool old = look_.in_flight && !look_.overtaken && !work_->async();
+  if (old || now >= next_look_) {
     Look();
     next_look_ = now + kLookEvery;
   }

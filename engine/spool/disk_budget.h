@@ -10,8 +10,9 @@
 // that cannot answer at all admits nothing new. One thread.
 //
 // Looks are asynchronous while the disk stalls (SpoolWork::async()): the last answer holds until
-// the next has come. One that an inline look overtakes is not heeded. Before the first, everything
-// is admitted: a disk that is full says so itself.
+// the next has come. Once the disk is good, one that is still under way is overtaken by an inline
+// look at the next Admit(), and not heeded. Before the first, everything is admitted: a disk that
+// is full says so itself.
 #ifndef MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 #define MILLRACE_ENGINE_SPOOL_DISK_BUDGET_H_
 
