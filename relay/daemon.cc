@@ -245,6 +245,8 @@ void Daemon::LogCounters(std::string_view event) noexcept {
     const std::uint64_t sum = Sum(row.count);
     if (sum != 0) line.Field(row.log_name, sum);
   }
+  if (group_ != nullptr && group_->accept_turn().taken() != 0)
+    line.Field("accept_turns_taken", group_->accept_turn().taken());
   log_.Write(engine::Level::kNotice, line);
 }
 

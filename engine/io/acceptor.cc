@@ -35,6 +35,7 @@ SocketId Acceptor::Add(int fd, Accepted accepted, void* context) noexcept {
     if (watch.fd >= 0) continue;
     if (++watch.generation == 0) ++watch.generation;
     watch.fd = fd;
+    watch.by_time = false;
     watch.accepted = accepted;
     watch.context = context;
     return {watch.index, watch.generation};
@@ -66,6 +67,12 @@ void Acceptor::Ready(SocketId watch) noexcept {
   ready_ |= std::uint32_t{1} << watch.index;
 }
 
+void Acceptor::LookByTime(SocketId watch) noexcept {
+  if (DescriptorOf(watch) < 0) return;
+  watches_[watch.index].by_time = true;
+  Ready(watch);
+}
+
 void Acceptor::Serve(Time now) noexcept {
   std::uint32_t due = ready_;
   while (due != 0) {
@@ -95,7 +102,9 @@ bool Acceptor::AcceptOne(Watch& watch, Time now) noexcept {
     return true;
   }
   switch (errno) {
-    case EAGAIN: return false;
+    case EAGAIN:
+      if (watch.by_time) wheel_.Set(watch, now + kPause);
+      return false;
     case EMFILE:
     case ENFILE:
     case ENOBUFS:

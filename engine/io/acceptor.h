@@ -3,9 +3,10 @@
 //   kernel event -> Ready -> Serve: accept4 until EAGAIN, at most kAcceptsPerTurnMax a turn
 //                                   EMFILE, ENFILE, ENOBUFS, ENOMEM: paused for 100 ms, counted
 //
-// The kernel tells of a connection once (edge), to every shard that watches the listener: a shard
-// that is inside a file call cannot hold up what another one can take. After a pause, or with more
-// left than a turn's share, Serve comes back by itself.
+// The kernel tells of a connection once (edge), to the shard that watches the listener; which one
+// that is, and that none is lost with a shard that hangs: accept_turn.h. After a pause, or with
+// more left than a turn's share, Serve comes back by itself. A listener that the kernel does not
+// watch for us (no memory) is served every kPause.
 //
 // It knows nothing of epoll and io_uring: the loop watches the descriptor and calls Ready.
 #ifndef MILLRACE_ENGINE_IO_ACCEPTOR_H_
@@ -40,6 +41,8 @@ class Acceptor {
   int DescriptorOf(SocketId watch) const noexcept;  // -1: stale
 
   void Ready(SocketId watch) noexcept;  // a stale one is ignored
+  // The kernel does not watch this one: it is served now and every kPause.
+  void LookByTime(SocketId watch) noexcept;
   bool AnyReady() const noexcept { return ready_ != 0; }
   void Serve(Time now) noexcept;
 
@@ -51,6 +54,7 @@ class Acceptor {
     std::uint32_t index = 0;
     std::uint32_t generation = 0;
     int fd = -1;
+    bool by_time = false;
     Accepted accepted = nullptr;
     void* context = nullptr;
   };

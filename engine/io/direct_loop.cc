@@ -27,6 +27,7 @@ constexpr std::uint32_t kNoIndex = SocketRecord::kNoIndex;
 
 DirectLoop::DirectLoop(const LoopOptions& options) noexcept
     : disk_(options.disk),
+      turn_clock_(options.turn_clock != nullptr ? *options.turn_clock : own_turn_clock_),
       now_(MonotonicNow()),
       wheel_(now_),
       acceptor_(wheel_),
@@ -114,8 +115,7 @@ IoResult DirectLoop::Connect(const Address& to, SocketEvents& owner, SocketId* i
 
 void DirectLoop::Listen(int fd, Acceptor::Accepted accepted, void* context) noexcept {
   const SocketId watch = acceptor_.Add(fd, accepted, context);
-  // Without a watch nobody would ever be accepted here: a bug (no listener) or no memory at start.
-  ENGINE_CHECK(WatchListener(watch, fd) == 0);
+  if (WatchListener(watch, fd) != 0) acceptor_.LookByTime(watch);
 }
 
 void DirectLoop::StopListening(int fd) noexcept {
@@ -193,8 +193,10 @@ void DirectLoop::ServeReadyList() noexcept {
 Time DirectLoop::SleepFor(Time at_most) noexcept {
   if (at_most <= Time::zero() || ready_first_ != kNoIndex || mail_left_ || acceptor_.AnyReady())
     return Time::zero();
-  const Time until = std::min({at_most, kSleepMax, wheel_.UntilNext(MonotonicNow())});
+  const Time now = MonotonicNow();
+  const Time until = std::min({at_most, kSleepMax, wheel_.UntilNext(now)});
   if (until <= Time::zero() || !mailbox_.PrepareSleep()) return Time::zero();
+  turn_clock_.Sleep(now);
   return until;
 }
 
@@ -202,6 +204,7 @@ void DirectLoop::RunTurn(Time sleep_at_most) noexcept {
   Wait(SleepFor(sleep_at_most));
   mailbox_.Awake();
   now_ = MonotonicNow();
+  turn_clock_.Begin(now_);
   wheel_.Advance(now_);
   mail_left_ = mailbox_.Deliver();
   acceptor_.Serve(now_);

@@ -32,6 +32,7 @@
 #include "engine/io/mailbox.h"
 #include "engine/io/socket_table.h"
 #include "engine/io/timer_wheel.h"
+#include "engine/io/turn_clock.h"
 
 namespace engine {
 
@@ -42,6 +43,7 @@ struct LoopOptions {
   Disk* file_thread_disk = nullptr;    // same root, another object; nullptr: Submit is never called
   Disk* heavy_file_disk = nullptr;     // one more for FileOp::heavy; nullptr: no thread of its own
   StallGovernor* stalls = nullptr;     // told how long FileOps take; nullptr: nobody asks
+  TurnClock* turn_clock = nullptr;     // told of turn and sleep; nullptr: nobody asks
   std::uint32_t sockets_max = 65'536;  // address space only, until used
   // io_uring alone; smaller in tests, so that what is rare happens.
   std::uint32_t submissions = 512;         // arms and cancels are rare
@@ -101,6 +103,8 @@ class DirectLoop : public Loop {
   // From Dispatch: EPOLL* bits, which are the POLL* bits too.
   void OnReadiness(SocketId id, std::uint32_t events) noexcept;
   void OnListenerReady(SocketId watch) noexcept { acceptor_.Ready(watch); }
+  // The kernel does not watch the listener: no memory, no room in its queue.
+  void ListenByTime(SocketId watch) noexcept { acceptor_.LookByTime(watch); }
   // The kernel no longer watches the socket: OnGone follows.
   void Fail(SocketRecord& record, int error) noexcept;
   // One request of the record has had its last completion. The record may be freed by this.
@@ -137,6 +141,8 @@ class DirectLoop : public Loop {
   void TellGone(SocketId id, SocketRecord& record, int error) noexcept;
 
   Disk* disk_;
+  TurnClock own_turn_clock_;
+  TurnClock& turn_clock_;
   Time now_;
   TimerWheel wheel_;
   Mailbox mailbox_;

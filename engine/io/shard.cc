@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -19,9 +20,13 @@ namespace engine {
 Shard::Shard(ShardGroup& group, ShardId id, ShardApp& app, ShardOptions options) noexcept
     : group_(group), id_(id), app_(app), options_(std::move(options)) {
   for (std::uint32_t i = 0; i < kListenersMax; ++i)
-    listenings_[i] = {this, i};
+    listenings_[i] = {this, i, -1};
   for (HandOver& hand_over : hand_overs_)
     hand_over.from = this;
+  look_.shard = this;
+  look_.fire = [](Timer& timer, Time now) noexcept {
+    static_cast<LookTimer&>(timer).shard->Look(now);
+  };
 }
 
 void Shard::Enter(Phase phase) noexcept {
@@ -55,6 +60,7 @@ absl::Status Shard::Make() {
                 .file_thread_disk = file_thread_disk_.get(),
                 .heavy_file_disk = heavy_file_disk_.get(),
                 .stalls = options_.stalls,
+                .turn_clock = &group_.placement().clock(id_),
                 .sockets_max = options_.sockets_max});
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
@@ -76,9 +82,12 @@ void Shard::Run() noexcept {
   Enter(made);
   if (AwaitNot(made) == Phase::kRunning) {
     app_.OnStart(*this);
-    while (!stopping_.load(std::memory_order_acquire))
+    while (!stopping_.load(std::memory_order_acquire)) {
       loop_->RunTurn(DirectLoop::kSleepMax);
+      AfterTurn();
+    }
     app_.OnStop();
+    loop_->Cancel(look_);
     Enter(Phase::kLeft);
     AwaitNot(Phase::kLeft);
   }
@@ -89,19 +98,78 @@ void Shard::Run() noexcept {
   disk_.reset();
 }
 
-void Shard::Listen(int fd, std::uint32_t listener) noexcept {
-  ENGINE_CHECK(listener < kListenersMax);
+void Shard::WatchOne(Listening& listening) noexcept {
   loop_->Listen(
-      fd,
+      listening.fd,
       [](void* context, int accepted) noexcept {
-        const auto& listening = *static_cast<Listening*>(context);
-        listening.shard->Place(accepted, listening.listener);
+        const auto& on = *static_cast<Listening*>(context);
+        on.shard->Place(accepted, on.listener);
       },
-      &listenings_[listener]);
+      &listening);
+}
+
+// Tells also of connections that wait already: the loop looks when it begins to watch.
+void Shard::Watch() noexcept {
+  if (std::exchange(watching_, true)) return;
+  for (Listening& listening : listenings_) {
+    if (listening.fd >= 0) WatchOne(listening);
+  }
+}
+
+void Shard::EndWatch() noexcept {
+  if (!std::exchange(watching_, false)) return;
+  for (const Listening& listening : listenings_) {
+    if (listening.fd >= 0) loop_->StopListening(listening.fd);
+  }
+}
+
+void Shard::Listen(int fd, std::uint32_t listener) noexcept {
+  ENGINE_CHECK(listener < kListenersMax && fd >= 0);
+  Listening& listening = listenings_[listener];
+  ENGINE_CHECK(listening.fd < 0);
+  listening.fd = fd;
+  if (watching_) WatchOne(listening);
+  if (++listening_ > 1) return;
+  if (group_.accept_turn().Join(id_)) Watch();
+  if (group_.size() > 1) Look(loop_->now());
 }
 
 void Shard::StopListening(int fd) noexcept {
-  loop_->StopListening(fd);
+  for (Listening& listening : listenings_) {
+    if (listening.fd != fd) continue;
+    if (watching_) loop_->StopListening(fd);
+    listening.fd = -1;
+    if (--listening_ > 0) return;
+    watching_ = false;
+    loop_->Cancel(look_);
+    group_.accept_turn().Leave(id_);
+    return;
+  }
+}
+
+// The look at the shard that has the turn to accept; the timer is filed for the next one.
+void Shard::Look(Time now) noexcept {
+  AcceptTurn& turn = group_.accept_turn();
+  if (turn.Take(id_, now)) Watch();
+  const bool rests = turn.Has(id_) || !turn.AtWork(&seen_at_work_);
+  loop_->Set(look_, now + (rests ? AcceptTurn::kRestEvery : AcceptTurn::kLookEvery));
+}
+
+void Shard::AfterTurn() noexcept {
+  if (!watching_) return;
+  AcceptTurn& turn = group_.accept_turn();
+  if (!turn.Has(id_)) {
+    EndWatch();
+    loop_->Set(look_, loop_->now() + AcceptTurn::kLookEvery);
+    return;
+  }
+  if (passing_) return;
+  const Time awake_since = group_.placement().clock(id_).awake_since();
+  const std::optional<ShardId> next = turn.Next(id_, awake_since, loop_->now());
+  HandOver* hand_over = next ? FreeHandOver() : nullptr;
+  if (hand_over == nullptr) return;
+  hand_over->turn = passing_ = true;
+  Send(*hand_over, *next);
 }
 
 void Shard::OnConnectionEnd() noexcept {
@@ -116,29 +184,44 @@ Shard::HandOver* Shard::FreeHandOver() noexcept {
 }
 
 void Shard::Place(int fd, std::uint32_t listener) noexcept {
-  const ShardId target = group_.placement().Choose(id_);
+  Placement& placement = group_.placement();
+  const ShardId target = placement.Choose(id_, loop_->now());
   HandOver* hand_over = target == id_ ? nullptr : FreeHandOver();
   if (hand_over == nullptr) {
-    group_.placement().Add(id_, 1);
+    placement.Add(id_, 1);
     app_.OnAccepted(fd, listener);
     return;
   }
   // Counted there from now on, so that a burst does not all go to the same shard.
-  group_.placement().Add(target, 1);
-  hand_over->to = &group_.shard(target);
+  placement.Add(target, 1);
   hand_over->fd = fd;
   hand_over->listener = listener;
-  hand_over->in_use = true;
-  hand_over->deliver = [](Mail& mail) noexcept {
-    auto& arrived = static_cast<HandOver&>(mail);
-    const int accepted = std::exchange(arrived.fd, -1);
-    const std::uint32_t number = arrived.listener;
-    ShardApp& app = arrived.to->app_;
-    arrived.deliver = [](Mail& back) noexcept { static_cast<HandOver&>(back).in_use = false; };
-    arrived.from->loop_->Post(arrived);
-    app.OnAccepted(accepted, number);
+  // Behind by so much, it may as well accept itself.
+  if (!passing_ && placement.Listens(target)) hand_over->turn = passing_ = true;
+  Send(*hand_over, target);
+}
+
+void Shard::Send(HandOver& hand_over, ShardId target) noexcept {
+  hand_over.to = &group_.shard(target);
+  hand_over.in_use = true;
+  hand_over.deliver = &Shard::Arrive;
+  hand_over.to->loop_->Post(hand_over);
+}
+
+// In the target's thread; then, empty, in the sender's.
+void Shard::Arrive(Mail& mail) noexcept {
+  auto& arrived = static_cast<HandOver&>(mail);
+  Shard& here = *arrived.to;
+  const int accepted = std::exchange(arrived.fd, -1);
+  const std::uint32_t number = arrived.listener;
+  if (arrived.turn && here.group_.accept_turn().Receive(here.id_, arrived.from->id_)) here.Watch();
+  arrived.deliver = [](Mail& back) noexcept {
+    auto& empty = static_cast<HandOver&>(back);
+    empty.in_use = false;
+    if (std::exchange(empty.turn, false)) empty.from->passing_ = false;
   };
-  hand_over->to->loop_->Post(*hand_over);
+  arrived.from->loop_->Post(arrived);
+  if (accepted >= 0) here.app_.OnAccepted(accepted, number);
 }
 
 ShardGroup::ShardGroup(std::span<ShardApp* const> apps, std::span<const ShardOptions> options)

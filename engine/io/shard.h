@@ -3,6 +3,7 @@
 //   ShardGroup::Start:  every thread makes its disk and loop -> all made? -> OnStart in each
 //                       one failed: all are taken down again, Start answers its reason
 //   running:            accepted here -> Placement -> here | fd by mail -> OnAccepted there
+//                       one of them watches the listeners: AcceptTurn, moved by mail or taken
 //   ShardGroup::Stop:   OnStop in each, loops left -> all left? -> loops freed, threads joined
 //
 // Nobody posts to a loop that is not made yet, or freed already: both changes are made by all
@@ -23,6 +24,7 @@
 
 #include "absl/status/status.h"
 #include "engine/base/strong_id.h"
+#include "engine/io/accept_turn.h"
 #include "engine/io/make_loop.h"
 #include "engine/io/placement.h"
 #include "engine/io/posix_disk.h"
@@ -71,7 +73,9 @@ class Shard {
   Loop& loop() noexcept { return *loop_; }
   PosixDisk& disk() noexcept { return *disk_; }
 
-  // In the shard's thread: accepts on `fd` under the number `listener` (below kListenersMax).
+  // In the shard's thread: accepts on `fd` under the number `listener` (below kListenersMax), while
+  // it has the turn. Shards that listen at all listen to the same descriptors: what only some know
+  // of is accepted only while one of these has the turn.
   void Listen(int fd, std::uint32_t listener) noexcept;
   void StopListening(int fd) noexcept;
   void OnConnectionEnd() noexcept;
@@ -83,14 +87,19 @@ class Shard {
   struct Listening {
     Shard* shard = nullptr;
     std::uint32_t listener = 0;
+    int fd = -1;  // -1: none
   };
   // On the way to another shard, and empty on the way back.
   struct HandOver : Mail {
     Shard* from = nullptr;
     Shard* to = nullptr;
-    int fd = -1;
+    int fd = -1;  // -1: the turn alone
     std::uint32_t listener = 0;
+    bool turn = false;  // the turn to accept goes along
     bool in_use = false;
+  };
+  struct LookTimer : Timer {
+    Shard* shard = nullptr;
   };
 
   void Run() noexcept;  // the thread
@@ -99,6 +108,13 @@ class Shard {
   Phase AwaitNot(Phase phase) const noexcept;
   void Place(int fd, std::uint32_t listener) noexcept;
   HandOver* FreeHandOver() noexcept;
+  void Send(HandOver& hand_over, ShardId target) noexcept;
+  static void Arrive(Mail& mail) noexcept;
+  void Watch() noexcept;
+  void WatchOne(Listening& listening) noexcept;
+  void EndWatch() noexcept;
+  void AfterTurn() noexcept;
+  void Look(Time now) noexcept;
 
   ShardGroup& group_;
   ShardId id_;
@@ -111,6 +127,11 @@ class Shard {
   std::unique_ptr<PosixDisk> heavy_file_disk_;   // and for the one that does heavy work
   std::unique_ptr<Loop> loop_;
   std::array<Listening, kListenersMax> listenings_{};
+  std::uint32_t listening_ = 0;  // how many
+  bool watching_ = false;        // the loop has them
+  bool passing_ = false;         // the turn is on its way
+  LookTimer look_;
+  Time seen_at_work_{};  // at the last look: AcceptTurn::AtWork()
   std::array<HandOver, kHandOversMax> hand_overs_{};
   Mail stop_;
   std::atomic<bool> stopping_{false};
@@ -133,9 +154,11 @@ class ShardGroup {
   Shard& shard(ShardId id) noexcept { return *shards_[id.value]; }
   std::uint32_t size() const noexcept { return placement_.shards(); }
   Placement& placement() noexcept { return placement_; }
+  AcceptTurn& accept_turn() noexcept { return accept_turn_; }
 
  private:
   Placement placement_;
+  AcceptTurn accept_turn_{placement_};
   std::vector<std::unique_ptr<Shard>> shards_;
   bool running_ = false;
 };

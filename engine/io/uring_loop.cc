@@ -281,7 +281,7 @@ void UringLoop::OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) no
   const int fd = ListenerDescriptor(watch);
   if (fd < 0) return;  // StopListening was called
   OnListenerReady(watch);
-  if ((cqe.flags & IORING_CQE_F_MORE) == 0) ENGINE_CHECK(WatchListener(watch, fd) == 0);
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0 && WatchListener(watch, fd) != 0) ListenByTime(watch);
 }
 
 }  // namespace engine

@@ -5,89 +5,63 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <memory>
+#include <chrono>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "engine/io/signals.h"
 #include "engine/net/listener.h"
+#include "tests/engine/counting_app.h"
 #include "tests/engine/temp_dir.h"
 
 namespace engine {
 namespace {
 
+constexpr Time kNow = std::chrono::seconds(1000);
+
 TEST(PlacementTest, StaysWithinTheSlackAndLeavesBeyondIt) {
   Placement placement(2);
   const ShardId self{0};
   const ShardId other{1};
-  EXPECT_EQ(placement.Choose(self), self);
+  EXPECT_EQ(placement.Choose(self, kNow), self);
   placement.Add(self, 8);
-  EXPECT_EQ(placement.Choose(self), self);
+  EXPECT_EQ(placement.Choose(self, kNow), self);
   placement.Add(self, 1);
-  EXPECT_EQ(placement.Choose(self), other);
-  EXPECT_EQ(placement.Choose(other), other);
+  EXPECT_EQ(placement.Choose(self, kNow), other);
+  EXPECT_EQ(placement.Choose(other, kNow), other);
   // With many, the slack is 12 % of the least load.
   placement.Add(self, 1111 - 9);
   placement.Add(other, 1000);
-  EXPECT_EQ(placement.Choose(self), self);
+  EXPECT_EQ(placement.Choose(self, kNow), self);
   placement.Add(self, 10);
-  EXPECT_EQ(placement.Choose(self), other);
+  EXPECT_EQ(placement.Choose(self, kNow), other);
 }
 
 TEST(PlacementTest, TakesTheLeastOfMany) {
   Placement placement(4);
   for (std::uint32_t i = 0; i < 4; ++i)
     placement.Add({i}, 100 - 10 * static_cast<std::int64_t>(i));
-  EXPECT_EQ(placement.Choose({0}), ShardId{3});
+  EXPECT_EQ(placement.Choose({0}, kNow), ShardId{3});
   placement.Add({3}, 200);
-  EXPECT_EQ(placement.Choose({0}), ShardId{2});
+  EXPECT_EQ(placement.Choose({0}, kNow), ShardId{2});
 }
 
-// Counts what it is given, and closes it at the end.
-class CountingApp final : public ShardApp {
- public:
-  CountingApp(int listener, bool listens) : listener_(listener), listens_(listens) {}
-  ~CountingApp() = default;
-
-  void OnStart(Shard& shard) noexcept override {
-    shard_ = &shard;
-    thread_ = std::this_thread::get_id();
-    if (listens_) shard.Listen(listener_, 7);
-  }
-  void OnAccepted(int fd, std::uint32_t listener) noexcept override {
-    right_.store(right_.load() && listener == 7 && std::this_thread::get_id() == thread_);
-    fds_.push_back(fd);
-    accepted_.fetch_add(1);
-    // The far end waits for this byte.
-    [[maybe_unused]] const ssize_t sent = ::send(fd, "!", 1, MSG_NOSIGNAL);
-  }
-  void OnStop() noexcept override {
-    if (listens_) shard_->StopListening(listener_);
-    for (const int fd : fds_) {
-      ::close(fd);
-      shard_->OnConnectionEnd();
-    }
-    stopped_.store(true);
-  }
-
-  int accepted() const { return accepted_.load(); }
-  bool right() const { return right_.load(); }
-  bool stopped() const { return stopped_.load(); }
-
- private:
-  int listener_;
-  bool listens_;
-  Shard* shard_ = nullptr;
-  std::thread::id thread_;
-  std::vector<int> fds_;
-  std::atomic<int> accepted_{0};
-  std::atomic<bool> right_{true};
-  std::atomic<bool> stopped_{false};
-};
+TEST(PlacementTest, GivesNothingToAShardThatHangs) {
+  Placement placement(3);
+  placement.Add({0}, 100);
+  placement.Add({1}, 50);
+  EXPECT_EQ(placement.Choose({0}, kNow), ShardId{2});
+  placement.clock({2}).Begin(kNow - Placement::kHangsAfter);
+  EXPECT_EQ(placement.Choose({0}, kNow), ShardId{2});  // not yet
+  const Time later = kNow + std::chrono::microseconds(1);
+  EXPECT_EQ(placement.Choose({0}, later), ShardId{1});
+  placement.clock({1}).Begin(kNow - Placement::kHangsAfter);
+  EXPECT_EQ(placement.Choose({0}, later), ShardId{0});
+  placement.clock({2}).Sleep(later);  // it came back
+  EXPECT_EQ(placement.Choose({0}, later), ShardId{2});
+}
 
 class ShardTest : public testing::TestWithParam<IoChoice> {
  protected:
