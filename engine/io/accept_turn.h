@@ -41,7 +41,7 @@ class AcceptTurn {
   static constexpr Time kLookEvery = std::chrono::milliseconds(20);
   static constexpr Time kRestEvery = std::chrono::seconds(1);
   // Awake for this long without a sleep, it lets a shard that sleeps accept.
-  static constexpr Time kBusyAfter = std::chrono::milliseconds(1);
+  static constexpr Time kBusyAfter = std::chrono::milliseconds(5);
 
   // `placement` outlives this.
   explicit AcceptTurn(Placement& placement) noexcept : placement_(placement) {}

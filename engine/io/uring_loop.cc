@@ -279,7 +279,10 @@ void UringLoop::OnReceiveCompletion(KernelTag, SocketId, const io_uring_cqe&) no
 
 void UringLoop::OnListenerCompletion(SocketId watch, const io_uring_cqe& cqe) noexcept {
   const int fd = ListenerDescriptor(watch);
-  if (fd < 0) return;  // StopListening was called
+  if (fd < 0) {  // StopListening was called; in case that its cancel found no room
+    if ((cqe.flags & IORING_CQE_F_MORE) != 0) CancelRequest(cqe.user_data);
+    return;
+  }
   OnListenerReady(watch);
   if ((cqe.flags & IORING_CQE_F_MORE) == 0 && WatchListener(watch, fd) != 0) ListenByTime(watch);
 }
