@@ -42,8 +42,9 @@ ScanJob::ScanJob(ShardApp& shard,
       request_bytes_(request_bytes),
       ticket_(
           shard.loop(),
-          [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnGranted(); },
-          [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnTicketGone(); }) {
+          {[](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnGranted(); },
+           [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnTurnedAway(); },
+           [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnTicketGone(); }}) {
   ticket_.job = this;
   timer_.job = this;
   timer_.fire = [](engine::Timer& t, Time now) noexcept {
@@ -57,8 +58,8 @@ ScanJob::~ScanJob() {
 }
 
 void ScanJob::Enter(State state) noexcept {
-  static constexpr std::array<std::string_view, 7> kNames = {
-      "waiting", "connecting", "busy", "sending", "reply", "orphan", "leaving"};
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "waiting", "turned away", "connecting", "busy", "sending", "reply", "orphan", "leaving"};
   state_ = state;
   TraceScan(shard_,
             kNames[static_cast<std::size_t>(state)],
@@ -68,21 +69,46 @@ void ScanJob::Enter(State state) noexcept {
 void ScanJob::Start(const ScanDeadlines& deadlines) noexcept {
   deadlines_ = deadlines;
   times_.started = shard_.loop().now();
-  if (shard_.scanner_slots().AcquireOrWait(ticket_)) {
-    has_scanner_slot_ = true;
-    // The owner hears nothing inside Start(): a refused connect is told by the timer.
-    times_.granted = times_.started;
-    Connect();
+  if (!shard_.scanner_slots().TryAcquire()) {
+    WaitForSlot();
     return;
   }
-  Enter(State::kWaiting);
-  shard_.loop().Set(timer_, std::min(deadlines_.wait_until, deadlines_.answer_by));
+  has_scanner_slot_ = true;
+  // The owner hears nothing inside Start(): a refused connect is told by the timer.
+  times_.granted = times_.started;
+  Connect();
+}
+
+void ScanJob::WaitForSlot() noexcept {
+  static_cast<engine::QueuePlace&>(ticket_) = owner_->PlaceInQueue();
+  switch (shard_.scanner_slots().AcquireOrWait(ticket_)) {
+    case engine::SlotAnswer::kTaken:  // since the try
+      has_scanner_slot_ = true;
+      times_.granted = times_.started;
+      Connect();
+      return;
+    case engine::SlotAnswer::kWaits:
+      Enter(State::kWaiting);
+      shard_.loop().Set(timer_, std::min(deadlines_.wait_until, deadlines_.answer_by));
+      return;
+    case engine::SlotAnswer::kFull:
+      shard_.counters().Add(Count::kQueueFull);
+      OnTurnedAway();
+      return;
+  }
+}
+
+// The owner hears nothing inside Start().
+void ScanJob::OnTurnedAway() noexcept {
+  if (state_ == State::kLeaving) return;  // `gone` is still to come
+  Enter(State::kTurnedAway);
+  shard_.loop().Set(timer_, shard_.loop().now());
 }
 
 void ScanJob::OnGranted() noexcept {
   if (state_ == State::kLeaving) {
     // The grant crossed our Cancel(); `gone` is still to come.
-    shard_.scanner_slots().Release();
+    shard_.scanner_slots().Release(shard_.loop().now());
     return;
   }
   ENGINE_CHECK(state_ == State::kWaiting);
@@ -123,6 +149,7 @@ void ScanJob::Connect() noexcept {
 void ScanJob::OnTimer(Time now) noexcept {
   switch (state_) {
     case State::kWaiting: Fail(OverloadRefusal("no scanner slot in time")); return;
+    case State::kTurnedAway: Fail(OverloadRefusal("queue full")); return;
     case State::kBusy:
       if (busy_tries_ == 0) {
         Fail(IsOurShortage(connect_error_) ? InternalRefusal("no descriptor for the scanner")
@@ -287,6 +314,7 @@ void ScanJob::Abandon() noexcept {
   owner_ = nullptr;
   switch (state_) {
     case State::kWaiting: LeaveQueue(); return;
+    case State::kTurnedAway:
     case State::kConnecting:
     case State::kBusy: End(SpoolFate::kUnread); return;
     case State::kSending: End(SpoolFate::kDoubt); return;
@@ -308,6 +336,7 @@ void ScanJob::Abandon() noexcept {
 void ScanJob::BecomeOrphan() noexcept {
   Enter(State::kOrphan);
   shard_.counters().Add(Count::kOrphansBegun);
+  shard_.scanner_slots().CountOrphan(+1);
   shard_.loop().Set(timer_, times_.sent + deadlines_.orphan_limit);
 }
 
@@ -325,6 +354,7 @@ void ScanJob::Kill() noexcept {
   switch (state_) {
     case State::kWaiting: LeaveQueue(); return;
     case State::kLeaving: return;
+    case State::kTurnedAway:
     case State::kConnecting:
     case State::kBusy:
     case State::kSending:
@@ -343,7 +373,11 @@ void ScanJob::End(SpoolFate fate) noexcept {
   if (socket_.generation != 0) shard_.loop().Close(socket_);
   if (has_scanner_slot_) {
     has_scanner_slot_ = false;
-    shard_.scanner_slots().Release();
+    const Time now = shard_.loop().now();
+    if (state_ == State::kOrphan) shard_.scanner_slots().CountOrphan(-1);
+    // How long an orphan takes says nothing about a scan.
+    const Time held = state_ == State::kOrphan ? Time{} : now - times_.granted;
+    shard_.scanner_slots().Release(now, held);
   }
   GiveSlotBack(fate);
   shard_.blocks().Give(request_);

@@ -13,6 +13,7 @@
 // - amavisd does not notice a client that has gone. Once a request is with it whole, the scanner
 //   slot and the spool slot stay taken until it has replied or closed, or for orphan_limit:
 //   otherwise -m would be a fiction exactly under overload.
+// - kTurnedAway: the queue for slots is full, in total or for this key. Told by the timer.
 // - One connection per request, never reused. A full backlog (EAGAIN, which poll never reports) is
 //   "busy": tried again until the wait is over.
 // - The owner hears exactly one of OnScanReply and OnScanFailed, unless it called Abandon() first.
@@ -49,6 +50,8 @@ class ScanOwner {
   // the reply means for the message's file.
   virtual engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept = 0;
   virtual void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept = 0;
+  // Where to wait for a scanner slot. Asked inside Start(), where one has to.
+  virtual engine::QueuePlace PlaceInQueue() noexcept = 0;
 
  protected:
   ~ScanOwner() = default;
@@ -65,6 +68,7 @@ class ScanJob final : public engine::SocketEvents {
  public:
   enum class State : std::uint8_t {
     kWaiting,
+    kTurnedAway,
     kConnecting,
     kBusy,
     kSending,
@@ -111,6 +115,7 @@ class ScanJob final : public engine::SocketEvents {
 
   void Enter(State state) noexcept;  // the only writer of state_
   void OnGranted() noexcept;
+  void OnTurnedAway() noexcept;
   void OnTicketGone() noexcept;
   void OnTimer(engine::Time now) noexcept;
   void Connect() noexcept;
@@ -125,6 +130,7 @@ class ScanJob final : public engine::SocketEvents {
   void Fail(const Refusal& refusal) noexcept;
   void BecomeOrphan() noexcept;
   void LeaveQueue() noexcept;
+  void WaitForSlot() noexcept;
   // Closes, releases, gives everything back, frees the record.
   void End(engine::SpoolFate fate) noexcept;
   void GiveSlotBack(engine::SpoolFate fate) noexcept;

@@ -44,16 +44,20 @@ void OnGranted(engine::Ticket& /*ticket*/) noexcept {
 
 void OnGone(engine::Ticket& /*ticket*/) noexcept {}
 
+constexpr engine::Time kNow = std::chrono::seconds(1);
+constexpr engine::Time kHeld = std::chrono::milliseconds(200);
+constexpr engine::Ticket::Words kWords = {OnGranted, OnGone, OnGone};
+
 // A slot is free and nobody waits: the common case.
 void BM_SlotPool_Free(benchmark::State& state) {
   const RealLoop real = MakeRealLoop();
   engine::SlotPool pool(static_cast<std::int32_t>(state.range(0)));
-  engine::Ticket ticket(*real.loop, OnGranted, OnGone);
+  engine::Ticket ticket(*real.loop, kWords);
   bench::NoAllocations none(state);
   for (auto _ : state) {
-    const bool taken = pool.AcquireOrWait(ticket);
-    ENGINE_CHECK(taken);
-    pool.Release();
+    const engine::SlotAnswer answer = pool.AcquireOrWait(ticket);
+    ENGINE_CHECK(answer == engine::SlotAnswer::kTaken);
+    pool.Release(kNow, kHeld);
   }
   none.Finish();
   state.SetItemsProcessed(state.iterations());
@@ -64,21 +68,20 @@ BENCHMARK(BM_SlotPool_Free)->ArgName("slots")->Arg(4);
 void BM_SlotPool_WaitThenGrant(benchmark::State& state) {
   const RealLoop real = MakeRealLoop();
   engine::SlotPool pool(1);
-  engine::Ticket holder(*real.loop, OnGranted, OnGone);
-  engine::Ticket ticket(*real.loop, OnGranted, OnGone);
-  ENGINE_CHECK(pool.AcquireOrWait(holder));
+  engine::Ticket ticket(*real.loop, kWords);
+  ENGINE_CHECK(pool.TryAcquire());
   granted_count = 0;
   std::uint64_t expected = 0;
   bench::NoAllocations none(state);
   for (auto _ : state) {
-    const bool taken = pool.AcquireOrWait(ticket);
-    ENGINE_CHECK(!taken);
-    pool.Release();
+    const engine::SlotAnswer answer = pool.AcquireOrWait(ticket);
+    ENGINE_CHECK(answer == engine::SlotAnswer::kWaits);
+    pool.Release(kNow, kHeld);
     for (++expected; granted_count < expected;)
       real.loop->RunTurn(engine::Time{});
   }
   none.Finish();
-  pool.Release();
+  pool.Release(kNow);
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_SlotPool_WaitThenGrant);
@@ -89,12 +92,12 @@ engine::SlotPool* shared_pool = nullptr;
 
 struct GrantedTicket : engine::Ticket {
   explicit GrantedTicket(engine::Loop& loop)
-      : engine::Ticket(
-            loop,
-            [](engine::Ticket& ticket) noexcept {
-              static_cast<GrantedTicket&>(ticket).granted = true;
-            },
-            OnGone) {}
+      : engine::Ticket(loop,
+                       {[](engine::Ticket& ticket) noexcept {
+                          static_cast<GrantedTicket&>(ticket).granted = true;
+                        },
+                        OnGone,
+                        OnGone}) {}
   bool granted = false;
 };
 
@@ -106,13 +109,13 @@ void BM_SlotPool_Contended(benchmark::State& state) {
   std::uint64_t waits = 0;
   bench::NoAllocations none(state);
   for (auto _ : state) {
-    if (!shared_pool->AcquireOrWait(ticket)) {
+    if (shared_pool->AcquireOrWait(ticket) == engine::SlotAnswer::kWaits) {
       ++waits;
       while (!ticket.granted)
         real.loop->RunTurn(engine::Time{});
       ticket.granted = false;
     }
-    shared_pool->Release();
+    shared_pool->Release(kNow, kHeld);
   }
   none.Finish();
   state.SetItemsProcessed(state.iterations());

@@ -30,6 +30,8 @@ class IntrusiveList {
 
   void PushBack(T& element) noexcept { Insert(element, *head_.previous); }
   void PushFront(T& element) noexcept { Insert(element, head_); }
+  // `after` is in this list.
+  void InsertAfter(T& element, T& after) noexcept { Insert(element, after); }
   T& front() noexcept {
     ENGINE_CHECK(!empty());
     return static_cast<T&>(*head_.next);

@@ -1,4 +1,4 @@
-// A loop of which only the mail works: all that a slot pool needs of one.
+// A loop of which only the mail works, and a time that the test sets: all that a slot pool needs.
 //
 // Every other call is a failed check. Post(): any thread; DeliverOne(): one thread.
 #ifndef MILLRACE_TESTS_ENGINE_MAIL_LOOP_H_
@@ -37,7 +37,8 @@ class MailLoop : public Loop {
   void Submit(FileOp&) noexcept override { Unused<int>(); }
   std::uint32_t file_ops() const noexcept override { return 0; }
   Disk& disk() noexcept override { return *Unused<Disk*>(); }
-  Time now() const noexcept override { return Time{}; }
+  Time now() const noexcept override { return now_; }
+  void set_now(Time now) noexcept { now_ = now; }
   void RunTurn(Time) noexcept override { Unused<int>(); }
   const char* source_name() const noexcept override { return "mail only"; }
   std::uint64_t accept_pauses() const noexcept override { return 0; }
@@ -45,9 +46,10 @@ class MailLoop : public Loop {
  private:
   template <typename T>
   static T Unused() noexcept {
-    CheckFailed(__FILE__, __LINE__, "a pool calls nothing but Post");
+    CheckFailed(__FILE__, __LINE__, "a pool calls nothing but Post and now");
   }
   MpscQueue queue_;
+  Time now_{};
 };
 
 }  // namespace engine

@@ -106,23 +106,23 @@ class Real {
   }
   void Apply(int op) {
     if (op <= kAcquire2) {
-      if (pool_.AcquireOrWait(*tickets_[Model::Index(op)])) log_ += "t";
+      if (pool_.AcquireOrWait(*tickets_[Model::Index(op)]) == SlotAnswer::kTaken) log_ += "t";
     } else if (op <= kCancel2) {
       tickets_[Model::Index(op - kCancel0)]->cancelled = true;
       pool_.Cancel(*tickets_[Model::Index(op - kCancel0)]);
     } else if (op == kDeliver) {
       loop_.DeliverOne();
     } else if (op == kRelease) {
-      pool_.Release();
+      pool_.Release({});
     } else {
-      pool_.Resize(op == kShrink ? -1 : 1);
+      pool_.Resize(op == kShrink ? -1 : 1, {});
     }
   }
   SlotPool& pool() { return pool_; }
   const std::string& log() const { return log_; }
   // Lets every ticket go, so that nothing waits when the pool ends.
   void End() {
-    pool_.Resize(100);
+    pool_.Resize(100, {});
     while (loop_.DeliverOne()) {
     }
   }
@@ -130,12 +130,15 @@ class Real {
  private:
   struct Waiter : Ticket {
     Waiter(Real& owner, int number)
-        : Ticket(owner.loop_, &Waiter::OnGranted, &Waiter::OnGone), real(&owner), i(number) {}
+        : Ticket(owner.loop_, {&Waiter::OnGranted, &Waiter::OnRefused, &Waiter::OnGone}),
+          real(&owner),
+          i(number) {}
     static void OnGranted(Ticket& ticket) noexcept {
       auto& self = static_cast<Waiter&>(ticket);
       self.real->log_ += "g" + std::to_string(self.i);
-      if (self.cancelled) self.real->pool_.Release();
+      if (self.cancelled) self.real->pool_.Release({});
     }
+    static void OnRefused(Ticket&) noexcept { ADD_FAILURE() << "no bound is set"; }
     static void OnGone(Ticket& ticket) noexcept {
       auto& self = static_cast<Waiter&>(ticket);
       self.real->log_ += "x" + std::to_string(self.i);
@@ -199,12 +202,14 @@ TEST(SlotPoolTest, AgreesWithTheModelOnEveryShortHistory) {
 
 struct Counted : Ticket {
   Counted(Loop& loop, int* granted_count)
-      : Ticket(
-            loop,
-            [](Ticket& ticket) noexcept { ++*static_cast<Counted&>(ticket).count; },
-            [](Ticket&) noexcept {}),
+      : Ticket(loop,
+               {[](Ticket& ticket) noexcept { ++*static_cast<Counted&>(ticket).count; },
+                [](Ticket& ticket) noexcept { ++static_cast<Counted&>(ticket).refused; },
+                [](Ticket& ticket) noexcept { ++static_cast<Counted&>(ticket).gone; }}),
         count(granted_count) {}
   int* count;
+  int refused = 0;
+  int gone = 0;
 };
 
 TEST(SlotPoolTest, GrantsAtMostSixtyFourInAPassAndTheRestOnDelivery) {
@@ -213,24 +218,25 @@ TEST(SlotPoolTest, GrantsAtMostSixtyFourInAPassAndTheRestOnDelivery) {
   SlotPool pool(1);
   int granted = 0;
   Counted holder(serving, &granted);
-  ASSERT_TRUE(pool.AcquireOrWait(holder));
+  ASSERT_EQ(pool.AcquireOrWait(holder), SlotAnswer::kTaken);
   std::vector<std::unique_ptr<Counted>> tickets;
   for (int i = 0; i < 200; ++i) {
     tickets.push_back(std::make_unique<Counted>(loop, &granted));
-    ASSERT_FALSE(pool.AcquireOrWait(*tickets.back()));
+    ASSERT_EQ(pool.AcquireOrWait(*tickets.back()), SlotAnswer::kWaits);
   }
-  pool.Resize(150);
+  pool.Resize(150, {});
   EXPECT_EQ(pool.waiting(), 200U - 64U);
   EXPECT_EQ(pool.free_slots(), 150 - 64);
   Counted late(loop, &granted);
-  EXPECT_FALSE(pool.AcquireOrWait(late)) << "overtakes those who wait while slots are free";
+  EXPECT_EQ(pool.AcquireOrWait(late), SlotAnswer::kWaits)
+      << "overtakes those who wait while slots are free";
   while (loop.DeliverOne()) {
   }
   EXPECT_EQ(granted, 150);
   EXPECT_EQ(pool.waiting(), 51U);
   EXPECT_EQ(pool.free_slots(), 0);
   for (int i = 0; i < 51; ++i)
-    pool.Release();
+    pool.Release({});
   while (loop.DeliverOne()) {
   }
   EXPECT_EQ(granted, 201);
@@ -242,8 +248,8 @@ struct MeddlingLoop : MailLoop {
     MailLoop::Post(mail);
     if (pool == nullptr) return;
     SlotPool* const meddled = std::exchange(pool, nullptr);
-    EXPECT_FALSE(meddled->AcquireOrWait(*newcomer));
-    meddled->Release();
+    EXPECT_EQ(meddled->AcquireOrWait(*newcomer), SlotAnswer::kWaits);
+    meddled->Release({});
   }
   SlotPool* pool = nullptr;
   Ticket* newcomer = nullptr;
@@ -256,11 +262,11 @@ TEST(SlotPoolTest, ServesWhatChangesWhileSomeoneServes) {
   Counted holder(loop, &granted);
   Counted first(loop, &granted);
   Counted second(loop, &granted);
-  ASSERT_TRUE(pool.AcquireOrWait(holder));
-  ASSERT_FALSE(pool.AcquireOrWait(first));
+  ASSERT_EQ(pool.AcquireOrWait(holder), SlotAnswer::kTaken);
+  ASSERT_EQ(pool.AcquireOrWait(first), SlotAnswer::kWaits);
   loop.pool = &pool;
   loop.newcomer = &second;
-  pool.Release();  // grants to `first`; during that, `second` comes and the slot is free again
+  pool.Release({});  // grants to `first`; during that, `second` comes and the slot is free again
   EXPECT_EQ(pool.waiting(), 0U);
   EXPECT_EQ(pool.free_slots(), 0);
   while (loop.DeliverOne()) {
@@ -274,16 +280,16 @@ TEST(SlotPoolTest, StaysBelowZeroUntilAShrunkLimitIsMet) {
   int granted = 0;
   Counted one(loop, &granted);
   Counted two(loop, &granted);
-  ASSERT_TRUE(pool.AcquireOrWait(one));
-  ASSERT_TRUE(pool.AcquireOrWait(one));
-  ASSERT_TRUE(pool.AcquireOrWait(one));
-  pool.Resize(-2);
+  ASSERT_EQ(pool.AcquireOrWait(one), SlotAnswer::kTaken);
+  ASSERT_EQ(pool.AcquireOrWait(one), SlotAnswer::kTaken);
+  ASSERT_EQ(pool.AcquireOrWait(one), SlotAnswer::kTaken);
+  pool.Resize(-2, {});
   EXPECT_EQ(pool.free_slots(), -2);
-  ASSERT_FALSE(pool.AcquireOrWait(two));
-  pool.Release();
-  pool.Release();
+  ASSERT_EQ(pool.AcquireOrWait(two), SlotAnswer::kWaits);
+  pool.Release({});
+  pool.Release({});
   EXPECT_FALSE(loop.DeliverOne());
-  pool.Release();
+  pool.Release({});
   EXPECT_TRUE(loop.DeliverOne());
   EXPECT_EQ(granted, 1);
 }

@@ -23,6 +23,8 @@ struct Shared {
   std::atomic<std::uint64_t> granted{0};
   std::atomic<std::uint64_t> gone{0};
   std::atomic<std::uint64_t> cancelled{0};
+  std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> full{0};
 
   void Hold() {
     const int now = in_use.fetch_add(1) + 1;
@@ -32,7 +34,7 @@ struct Shared {
   }
   void LetGo() {
     in_use.fetch_sub(1);
-    pool.Release();
+    pool.Release(Time{}, Time{1000});
   }
 };
 
@@ -54,11 +56,11 @@ class Worker {
       }
       if (resize && Next() % 16 == 0) {
         const int delta = grown > 3 ? -7 : 1 + static_cast<int>(Next() % 4);
-        shared_->pool.Resize(delta);
+        shared_->pool.Resize(delta, {});
         grown += delta;
       }
     }
-    shared_->pool.Resize(-grown);
+    shared_->pool.Resize(-grown, {});
     Finish();
   }
 
@@ -66,7 +68,7 @@ class Worker {
   enum class State : std::uint8_t { kIdle, kWaiting, kLeaving, kHolding };
   struct Job : Ticket {
     explicit Job(Worker& owner)
-        : Ticket(owner.loop_, &Job::OnGranted, &Job::OnGone), worker(&owner) {}
+        : Ticket(owner.loop_, {&Job::OnGranted, &Job::OnRefused, &Job::OnGone}), worker(&owner) {}
     static void OnGranted(Ticket& ticket) noexcept {
       auto& self = static_cast<Job&>(ticket);
       self.worker->shared_->granted.fetch_add(1);
@@ -77,6 +79,11 @@ class Worker {
       }
       ENGINE_CHECK(self.state == State::kWaiting);
       self.state = State::kHolding;
+    }
+    static void OnRefused(Ticket& ticket) noexcept {
+      auto& self = static_cast<Job&>(ticket);
+      self.worker->shared_->refused.fetch_add(1);
+      if (self.state == State::kWaiting) self.state = State::kIdle;
     }
     static void OnGone(Ticket& ticket) noexcept {
       auto& self = static_cast<Job&>(ticket);
@@ -91,17 +98,29 @@ class Worker {
   void Step(Job& job) {
     switch (job.state) {
       case State::kIdle:
-        if (!shared_->pool.AcquireOrWait(job)) {
-          job.state = State::kWaiting;
-        } else {
-          shared_->Hold();
-          job.state = State::kHolding;
+        job.key = Next() % 12;
+        job.queue_class = static_cast<QueueClass>(job.key % 3);
+        switch (shared_->pool.AcquireOrWait(job)) {
+          case SlotAnswer::kWaits: job.state = State::kWaiting; return;
+          case SlotAnswer::kFull: shared_->full.fetch_add(1); return;
+          case SlotAnswer::kTaken:
+            shared_->Hold();
+            job.state = State::kHolding;
+            return;
         }
         return;
       case State::kWaiting:
+        // What other threads may ask at any time.
+        shared_->pool.WouldWaitLonger(job, Time{1}, Time{});
         if (Next() % 4 == 0) Leave(job);
         return;
       case State::kHolding:
+        if (Next() % 16 == 0) {
+          shared_->in_use.fetch_sub(1);
+          job.state = State::kWaiting;
+          shared_->pool.WaitAgain(job, Time{});
+          return;
+        }
         shared_->LetGo();
         job.state = State::kIdle;
         return;
@@ -170,6 +189,21 @@ TEST(SlotPoolThreadsTest, LeavesNobodyWaitingAtTheEndOfManyShortRuns) {
     ASSERT_EQ(shared.pool.free_slots(), 2) << run;
     ASSERT_EQ(shared.pool.waiting(), 0U) << run;
   }
+}
+
+TEST(SlotPoolThreadsTest, CountsExactlyAtItsBoundsUnderFourThreads) {
+  Shared shared(3);
+  shared.pool.SetBounds({.length_max = 12, .per_key_max = 2});
+  RunFourThreads(shared, 10000, false);
+  EXPECT_LE(shared.in_use_max.load(), 3);
+  EXPECT_EQ(shared.pool.free_slots(), 3);
+  EXPECT_EQ(shared.pool.waiting(), 0U);
+  EXPECT_EQ(shared.gone.load(), shared.cancelled.load());
+  const SlotPoolFigures figures = shared.pool.Figures(Time{});
+  EXPECT_EQ(figures.refused_full, shared.full.load());
+  EXPECT_EQ(figures.refused_key, shared.refused.load());
+  EXPECT_GT(shared.full.load(), 0U);
+  EXPECT_GT(shared.refused.load(), 0U);
 }
 
 TEST(SlotPoolThreadsTest, CountsExactlyUnderFourThreadsWithResizes) {
