@@ -36,7 +36,10 @@ enum class Count : std::uint8_t {
   kRefusedOverload,
   kRefusedPassing,
   kRefusedMessageLimit,
-  kRefusedAtData,  // of the refusals: before any content was sent
+  kRefusedAtData,  // of the refusals: before any content was sent ...
+  kShedAtData,     // ... and because the wait for a scanner would have been too long
+  kQueueFull,      // messages that found no room in the queue for a scanner: in total ...
+  kQueueKeyFull,   // ... or for their key
   kBodiesSpliced,  // bodies that went through a pipe, at least in part
   kBytesSpliced,
   kSplicesRefused,  // that would have, and found no pipe
@@ -107,6 +110,11 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
     {Count::kRefusedMessageLimit, "refused_message_limit", "millrace_refusals", "class=\"message-limit\"", ""},
     {Count::kRefusedAtData, "refused_at_data", "millrace_refusals_at_data", "",
      "Of the refusals: those given at DATA, before any content was sent"},
+    {Count::kShedAtData, "shed_at_data", "millrace_shed_at_data", "",
+     "Of the refusals at DATA: the wait for a scanner would have been too long"},
+    {Count::kQueueFull, "queue_full", "millrace_queue_refusals", "bound=\"length\"",
+     "Messages for which the queue for a scanner had no room, in total or for their key"},
+    {Count::kQueueKeyFull, "queue_key_full", "millrace_queue_refusals", "bound=\"key\"", ""},
     {Count::kBodiesSpliced, "bodies_spliced", "millrace_bodies_spliced", "",
      "Bodies that went through a pipe by splice(2), at least in part"},
     {Count::kBytesSpliced, "bytes_spliced", "millrace_spliced_bytes", "",

@@ -69,6 +69,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept override;
   void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept override;
+  engine::QueuePlace PlaceInQueue() noexcept override;
 
   // What the message waited for at the spool has come (spool_wait.h). May free the session.
   void OnSlot(engine::SpoolSlot* slot, engine::SpoolRefusal why) noexcept;
@@ -123,6 +124,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   std::string_view MacroText(Macro macro) const noexcept;
   std::uint16_t ClientPort() const noexcept;
 
+  // relay_session_queue.cc: the wait for a scanner.
+  bool WouldWaitTooLong() noexcept;
+  engine::Time WaitAtMost() const noexcept;
+
   // body_splice.cc: bodies by splice(2).
   enum class SpliceStep : std::uint8_t { kMore, kDrained, kLeft, kGone };
   void ConsiderSplice() noexcept;
@@ -139,6 +144,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   bool waits_for_slot() const noexcept;
   bool waits_for_disk() const noexcept;
   void SetReading() noexcept;
+  engine::Time AnswerWithin() const noexcept;
   engine::Time AnswerBy() const noexcept;
   bool WaitForSlot() noexcept;
   void AnswerData(const Refusal& refusal) noexcept;

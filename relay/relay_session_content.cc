@@ -99,6 +99,11 @@ SlotTaken RelaySession::TakeSlot(bool may_wait, Refusal* refusal) noexcept {
     return SlotTaken::kRefused;
   }
   if (message.slot != nullptr) return SlotTaken::kNow;  // DATA again
+  if (WouldWaitTooLong()) {
+    shard_.counters().Add(Count::kShedAtData);
+    *refusal = OverloadRefusal("would wait too long");
+    return SlotTaken::kRefused;
+  }
   engine::SpoolSlot* slot = nullptr;
   const SlotTaken taken = shard_.TakeSlot(may_wait ? &message.spool_wait : nullptr, &slot, refusal);
   if (slot != nullptr) UseSlot(*slot);

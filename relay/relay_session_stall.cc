@@ -83,10 +83,13 @@ void RelaySession::SetReading() noexcept {
   }
 }
 
-Time RelaySession::AnswerBy() const noexcept {
+Time RelaySession::AnswerWithin() const noexcept {
   const Time by_server = is_postfix_ ? kAnswerWithinPostfix : kAnswerWithinOthers;
-  const Time within = listener().answer_within.count() > 0 ? listener().answer_within : by_server;
-  return message_->content_end_at + within;
+  return listener().answer_within.count() > 0 ? listener().answer_within : by_server;
+}
+
+Time RelaySession::AnswerBy() const noexcept {
+  return message_->content_end_at + AnswerWithin();
 }
 
 // DATA cannot be answered yet: nor can what has come behind it. False: the session is gone.

@@ -43,7 +43,7 @@ ScanJob::ScanJob(ShardApp& shard,
       ticket_(
           shard.loop(),
           {[](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnGranted(); },
-           [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnTurnedAway(); },
+           [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnKeyFull(); },
            [](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnTicketGone(); }}) {
   ticket_.job = this;
   timer_.job = this;
@@ -93,16 +93,19 @@ void ScanJob::WaitForSlot() noexcept {
       return;
     case engine::SlotAnswer::kFull:
       shard_.counters().Add(Count::kQueueFull);
-      OnTurnedAway();
+      // The owner hears nothing inside Start().
+      Enter(State::kTurnedAway);
+      shard_.loop().Set(timer_, times_.started);
       return;
   }
 }
 
-// The owner hears nothing inside Start().
-void ScanJob::OnTurnedAway() noexcept {
+void ScanJob::OnKeyFull() noexcept {
+  shard_.counters().Add(Count::kQueueKeyFull);
   if (state_ == State::kLeaving) return;  // `gone` is still to come
+  ENGINE_CHECK(state_ == State::kWaiting);
   Enter(State::kTurnedAway);
-  shard_.loop().Set(timer_, shard_.loop().now());
+  Fail(OverloadRefusal("too many of its kind wait"));
 }
 
 void ScanJob::OnGranted() noexcept {

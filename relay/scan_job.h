@@ -13,7 +13,7 @@
 // - amavisd does not notice a client that has gone. Once a request is with it whole, the scanner
 //   slot and the spool slot stay taken until it has replied or closed, or for orphan_limit:
 //   otherwise -m would be a fiction exactly under overload.
-// - kTurnedAway: the queue for slots is full, in total or for this key. Told by the timer.
+// - kTurnedAway: the queue for slots is full, in total or for this key; the failure is due.
 // - One connection per request, never reused. A full backlog (EAGAIN, which poll never reports) is
 //   "busy": tried again until the wait is over.
 // - The owner hears exactly one of OnScanReply and OnScanFailed, unless it called Abandon() first.
@@ -115,7 +115,7 @@ class ScanJob final : public engine::SocketEvents {
 
   void Enter(State state) noexcept;  // the only writer of state_
   void OnGranted() noexcept;
-  void OnTurnedAway() noexcept;
+  void OnKeyFull() noexcept;
   void OnTicketGone() noexcept;
   void OnTimer(engine::Time now) noexcept;
   void Connect() noexcept;

@@ -31,6 +31,8 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 13 == 0) options.block_bytes_max = (64 + seed % 512) * engine::kKiB;
   if (seed % 17 == 0) options.sessions_max = 10;
   if (seed % 23 == 0) options.messages_max = 4;
+  if (seed % 21 == 0) options.queue_bounds = {.length_max = 6, .per_key_max = 0};
+  if (seed % 21 == 1) options.queue_bounds.per_key_max = 2;
   if (seed % 19 == 0) options.scanner.drip_every = std::chrono::milliseconds(seed % 200);
   options.scanner.half_reply = 30'000;
   options.scanner.broken_reply = 30'000;
@@ -128,6 +130,9 @@ TEST(RelaySimTest, SeedsReachEveryPath) {
       case relay::Count::kSessionsTimedOut:
       case relay::Count::kAcceptPauses:  // relay_limits_test
       case relay::Count::kRefusedAtData:
+      case relay::Count::kShedAtData:  // relay_queue_test
+      case relay::Count::kQueueFull:
+      case relay::Count::kQueueKeyFull:
       case relay::Count::kSessionsBroken:       // the peers speak the protocol well
       case relay::Count::kAnsweredAccept:       // amavisd never says it
       case relay::Count::kRefusedMessageLimit:  // relay_scenario_test

@@ -15,16 +15,20 @@ using engine::Time;
 // Keeps lines where a test wants to read them.
 class KeepingSink final : public engine::LogSink {
  public:
-  explicit KeepingSink(std::vector<std::string>* lines) : lines_(lines) {}
+  KeepingSink(const sim::SimWorld& world, std::vector<std::string>* lines, std::vector<Time>* times)
+      : world_(world), lines_(lines), times_(times) {}
   bool Emit(engine::Level level, Time, std::string_view line) noexcept override {
     if (lines_ != nullptr) {
       lines_->push_back(std::string(engine::LevelName(level)) + ": " + std::string(line));
+      times_->push_back(world_.now());
     }
     return true;
   }
 
  private:
+  const sim::SimWorld& world_;
   std::vector<std::string>* lines_;
+  std::vector<Time>* times_;
 };
 
 std::int64_t FixedClock() noexcept {
@@ -87,8 +91,10 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
       options_(options),
       slots_(options.scanner_slots),
       governor_(SpoolWrites(options)),
-      log_(std::make_unique<KeepingSink>(options.keep_log ? &log_lines_ : nullptr)),
+      log_(std::make_unique<KeepingSink>(
+          world_, options.keep_log ? &log_lines_ : nullptr, &log_times_)),
       milter_address_(UnixAddress(kMilterPath)) {
+  slots_.SetBounds(options.queue_bounds);
   const relay::Limits limits{.shards = options.shards,
                              .sessions_max = options.sessions_max,
                              .messages_max = options.messages_max,

@@ -36,6 +36,7 @@ struct WorldOptions {
   bool keep_log = false;
   std::uint32_t shards = 2;
   std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
+  engine::SlotPoolBounds queue_bounds{};
   ScannerPlan scanner{};
   sim::SimFaults faults{};
   relay::Config config{};
@@ -94,6 +95,7 @@ class RelayWorld {
   engine::Log& log() { return log_; }
   // With WorldOptions::keep_log: "level: line".
   const std::vector<std::string>& log_lines() const { return log_lines_; }
+  const std::vector<engine::Time>& log_times() const { return log_times_; }  // of each, virtual
   Ledger& ledger() { return ledger_; }
   engine::SlotPool& slots() { return slots_; }
   relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
@@ -127,6 +129,7 @@ class RelayWorld {
   engine::StallGovernor governor_;
   QuietHost host_;
   std::vector<std::string> log_lines_;
+  std::vector<engine::Time> log_times_;
   engine::Log log_;
   Ledger ledger_;
   engine::Address milter_address_;

@@ -1,0 +1,175 @@
+// The queue for scanner slots in virtual time: order and limit with thousands at once, shares of
+// senders, bounds, overload.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/relay/scenario.h"
+
+namespace relay_sim {
+namespace {
+
+using engine::Time;
+using milter::Outcome;
+using relay::Count;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// One message's way through the queue, as the log at debug level 2 tells it.
+struct Passage {
+  std::size_t joined = 0;  // lines: their order is the order of the inbox
+  Time granted{};
+  std::string sender;
+};
+
+std::string FieldOf(const std::string& line, const std::string& key) {
+  const std::size_t at = line.find(" " + key + "=");
+  if (at == std::string::npos) return {};
+  const std::size_t from = at + key.size() + 2;
+  return line.substr(from, line.find(' ', from) - from);
+}
+
+class RelayQueueTest : public RelayScenarioTest {
+ protected:
+  // A session with one message after the other, of a client with this address.
+  SimMailServer& PlayFrom(const std::string& address, int messages, Time at) {
+    milter::MtaScript script = relay_->MakeScript(kOne);
+    for (int i = 1; i < messages; ++i)
+      script.transactions.push_back(relay_->MakeTransaction(kOne));
+    script.client_address = address;
+    return Play(std::move(script), milter::MtaKind::kPostfix, at);
+  }
+  // As RunServers(), for thousands of them.
+  bool RunMany(Time limit) {
+    const auto& servers = relay_->servers();
+    std::size_t done = 0;
+    return relay_->world().RunUntil(
+        [&servers, &done] {
+          while (done < servers.size() && servers[done]->done())
+            ++done;
+          return done == servers.size();
+        },
+        limit);
+  }
+  // Of all that waited, by the log.
+  std::vector<Passage> Passages() const {
+    std::vector<Passage> all;
+    std::map<std::string, Passage> under_way;  // by shard and slot
+    for (std::size_t i = 0; i < relay_->log_lines().size(); ++i) {
+      const std::string& line = relay_->log_lines()[i];
+      const std::string place = FieldOf(line, "shard") + "/" + FieldOf(line, "slot");
+      const std::string state = FieldOf(line, "state");
+      if (state == "waiting") under_way[place].joined = i;
+      if (state == "connecting" && under_way.count(place) > 0)
+        under_way[place].granted = relay_->log_times()[i];
+      if (line.find(": message ") == std::string::npos || under_way.count(place) == 0) continue;
+      all.push_back(under_way[place]);
+      all.back().sender = FieldOf(line, "addr");
+      under_way.erase(place);
+    }
+    return all;
+  }
+  std::uint64_t Outcomes(Outcome outcome) const {
+    std::uint64_t count = 0;
+    for (const auto& server : relay_->servers()) {
+      for (const auto& result : server->session().results())
+        count += result.outcome == outcome ? 1 : 0;
+    }
+    return count;
+  }
+};
+
+// 2,000 messages, four slots, about 200 ms a scan, three shards, ten networks.
+TEST_F(RelayQueueTest, ServesTwoThousandAtOnceInTheirOrderAndNeverMoreThanFour) {
+  WorldOptions options{.keep_log = true, .shards = 3, .scanner_slots = 4};
+  options.scanner = Calm(milliseconds(200));
+  options.scanner.delay_min = milliseconds(190);
+  options.scanner.delay_max = milliseconds(210);
+  options.sessions_max = options.messages_max = 2500;
+  Begin(options);
+  relay_->log().set_debug_level(2);
+  for (int i = 0; i < 2000; ++i)
+    PlayFrom("192.0." + std::to_string(i % 10) + ".1", 1, {});
+  ASSERT_TRUE(RunMany(std::chrono::hours(1)));
+  EXPECT_EQ(relay_->scanner().inside_most(), 4U);
+  EXPECT_EQ(Outcomes(Outcome::kAccepted), 2000U);
+  EXPECT_LT(relay_->world().now(), seconds(102)) << "no slot was idle while somebody waited";
+
+  std::vector<Passage> passages = Passages();
+  EXPECT_GE(passages.size(), 1990U);
+  std::sort(passages.begin(), passages.end(), [](const Passage& a, const Passage& b) {
+    return a.joined < b.joined;
+  });
+  std::map<std::string, Time> last;
+  for (const Passage& passage : passages) {
+    EXPECT_GE(passage.granted, last[passage.sender]) << "overtaken within " << passage.sender;
+    last[passage.sender] = passage.granted;
+  }
+  EXPECT_EQ(last.size(), 10U);
+}
+
+TEST_F(RelayQueueTest, RefusesWhatFindsTheQueueFullAndGoesOn) {
+  WorldOptions options{.scanner_slots = 1, .scanner = Calm(seconds(1))};
+  options.queue_bounds = {.length_max = 3, .per_key_max = 0};
+  Begin(options);
+  for (int i = 0; i < 10; ++i)
+    PlayFrom("192.0.2.1", 1, {});
+  RunAll();
+  EXPECT_EQ(Outcomes(Outcome::kAccepted), 4U);
+  EXPECT_EQ(Outcomes(Outcome::kTempfailed), 6U);
+  EXPECT_EQ(relay_->Sum(Count::kQueueFull), 6U);
+  EXPECT_EQ(relay_->Sum(Count::kRefusedOverload), 6U);
+  SimMailServer& later = PlayFrom("192.0.2.1", 1, {});
+  RunAll();
+  EXPECT_EQ(First(later).outcome, Outcome::kAccepted);
+}
+
+// Three times what four slots can do, for three minutes: what is accepted is answered in time, the
+// rest is refused before its content, and nothing piles up.
+TEST_F(RelayQueueTest, ShedsEarlyUnderThreefoldLoadAndRecoversAtOnce) {
+  constexpr int kArrivals = 3 * 20 * 180;
+  WorldOptions options{.shards = 2, .scanner_slots = 4, .scanner = Calm(milliseconds(200))};
+  options.config.listeners[0].answer_within = seconds(20);
+  options.sessions_max = options.messages_max = 2000;
+  Begin(options);
+  for (int i = 0; i < kArrivals; ++i)
+    PlayFrom("192.0.2.1", 1, milliseconds(1000 * i / 60));
+  std::uint32_t spool_most = 0;
+  std::uint32_t messages_most = 0;
+  for (Time at = seconds(20); at < seconds(180); at += seconds(1)) {
+    relay_->world().RunUntil([this, at] { return relay_->world().now() >= at; }, at);
+    const std::uint32_t spool =
+        relay_->shard(0).spool().directories() + relay_->shard(1).spool().directories();
+    spool_most = std::max(spool_most, spool);
+    messages_most =
+        std::max(messages_most, relay_->shard(0).messages() + relay_->shard(1).messages());
+  }
+  const std::uint64_t shed = relay_->Sum(Count::kShedAtData);
+  ASSERT_TRUE(RunMany(std::chrono::hours(1)));
+  const std::uint64_t accepted = Outcomes(Outcome::kAccepted);
+  RecordProperty("accepted", static_cast<int>(accepted));
+  RecordProperty("spool_most", static_cast<int>(spool_most));
+  // 20 a second, and what waits at the end.
+  EXPECT_GE(accepted, 20U * 180U * 98 / 100);
+  EXPECT_EQ(accepted + Outcomes(Outcome::kTempfailed), static_cast<std::uint64_t>(kArrivals));
+  EXPECT_EQ(relay_->Sum(Count::kRefusedOverload), relay_->Sum(Count::kShedAtData))
+      << "accepted at DATA, and then not scanned in time";
+  EXPECT_GT(shed, 20U * 2U * 140U);
+  for (const auto& server : relay_->servers())
+    ASSERT_LE(server->longest_answer(), seconds(20));
+  EXPECT_LE(spool_most, 20U * 20U);
+  EXPECT_LE(messages_most, 20U * 20U + 100U);
+  // It is over: the next one is welcome.
+  for (int i = 0; i < 10; ++i) {
+    SimMailServer& later = PlayFrom("192.0.2.1", 1, relay_->world().now());
+    RunAll();
+    EXPECT_EQ(First(later).outcome, Outcome::kAccepted);
+  }
+}
+
+}  // namespace
+}  // namespace relay_sim
