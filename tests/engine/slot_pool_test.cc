@@ -100,7 +100,7 @@ struct Model {
 // The same with the real pool.
 class Real {
  public:
-  explicit Real(int limit) : pool_(limit) {
+  explicit Real(int limit) : pool_(limit, {.keys_max = 16}) {
     for (int i = 0; i < kTickets; ++i)
       tickets_.push_back(std::make_unique<Waiter>(*this, i));
   }

@@ -16,7 +16,7 @@ namespace engine {
 namespace {
 
 struct Shared {
-  explicit Shared(int limit) : pool(limit) {}
+  explicit Shared(int limit) : pool(limit, {.keys_max = 16}) {}
   SlotPool pool;
   std::atomic<int> in_use{0};
   std::atomic<int> in_use_max{0};
