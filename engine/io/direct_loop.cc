@@ -28,6 +28,7 @@ constexpr std::uint32_t kNoIndex = SocketRecord::kNoIndex;
 DirectLoop::DirectLoop(const LoopOptions& options) noexcept
     : disk_(options.disk),
       turn_clock_(options.turn_clock != nullptr ? *options.turn_clock : own_turn_clock_),
+      turns_(options.turns),
       now_(MonotonicNow()),
       wheel_(now_),
       acceptor_(wheel_),
@@ -197,14 +198,26 @@ Time DirectLoop::SleepFor(Time at_most) noexcept {
   const Time until = std::min({at_most, kSleepMax, wheel_.UntilNext(now)});
   if (until <= Time::zero() || !mailbox_.PrepareSleep()) return Time::zero();
   turn_clock_.Sleep(now);
+  work_ended_ = now;
   return until;
 }
 
+// `began`: of the turn that the clock, or the sleep before it, has ended.
+void DirectLoop::NoteTurn(Time began) noexcept {
+  const Time ended = work_ended_ != Time{} ? work_ended_ : now_;
+  work_ended_ = Time{};
+  if (!std::exchange(begun_, true)) return;
+  const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(ended - began);
+  turns_->Record(static_cast<std::uint64_t>(microseconds.count()));
+}
+
 void DirectLoop::RunTurn(Time sleep_at_most) noexcept {
+  const Time began = now_;
   Wait(SleepFor(sleep_at_most));
   mailbox_.Awake();
   now_ = MonotonicNow();
   turn_clock_.Begin(now_);
+  if (turns_ != nullptr) NoteTurn(began);
   wheel_.Advance(now_);
   mail_left_ = mailbox_.Deliver();
   acceptor_.Serve(now_);

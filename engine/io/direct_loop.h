@@ -17,6 +17,9 @@
 // kernel told while nobody read is not told again. A connection that was made at once is told from
 // the ready list too, but not read from there: its edges are all still to come.
 //
+// A turn's work (LoopOptions::turns) lasts from its clock to the sleep after it: nobody else is
+// served for so long. Both ends are clocks that are read anyway.
+//
 // Adopt also takes a descriptor that is no socket but can be polled (signalfd), in kDirect alone.
 //
 // Sources: epoll(7) (edge-triggered), io_uring_enter(2) (multishot poll), tcp(7), unix(7).
@@ -27,6 +30,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/base/bounded_histogram.h"
 #include "engine/io/acceptor.h"
 #include "engine/io/loop.h"
 #include "engine/io/mailbox.h"
@@ -45,6 +49,7 @@ struct LoopOptions {
   StallGovernor* stalls = nullptr;     // told how long FileOps take; nullptr: nobody asks
   TurnClock* turn_clock = nullptr;     // told of turn and sleep; nullptr: nobody asks
   std::uint32_t sockets_max = 65'536;  // address space only, until used
+  BoundedHistogram* turns = nullptr;   // of the microseconds of each turn; outlives the loop
   // io_uring alone; smaller in tests, so that what is rare happens.
   std::uint32_t submissions = 512;         // arms and cancels are rare
   std::uint32_t completions = 4096;        // an overflow ends multishots
@@ -140,10 +145,15 @@ class DirectLoop : public Loop {
   void ServeDirect(SocketId id) noexcept;
   void TellGone(SocketId id, SocketRecord& record, int error) noexcept;
 
+  void NoteTurn(Time began) noexcept;
+
   Disk* disk_;
   TurnClock own_turn_clock_;
   TurnClock& turn_clock_;
+  BoundedHistogram* turns_;
   Time now_;
+  Time work_ended_{};   // of this turn, where it then went to sleep; else zero
+  bool begun_ = false;  // what came before the first turn was none
   TimerWheel wheel_;
   Mailbox mailbox_;
   Acceptor acceptor_;

@@ -61,7 +61,8 @@ absl::Status Shard::Make() {
                 .heavy_file_disk = heavy_file_disk_.get(),
                 .stalls = options_.stalls,
                 .turn_clock = &group_.placement().clock(id_),
-                .sockets_max = options_.sockets_max});
+                .sockets_max = options_.sockets_max,
+                .turns = options_.turns});
   if (!loop.ok()) return loop.status();
   loop_ = *std::move(loop);
   disk_->CloseFoldersBy(loop_.get());

@@ -55,6 +55,7 @@ struct ShardOptions {
   std::uint32_t sockets_max = 65'536;
   StallGovernor* stalls = nullptr;        // told how long asynchronous file work takes
   StallMonitor* stall_monitor = nullptr;  // watches the file calls. Both outlive the group.
+  BoundedHistogram* turns = nullptr;      // of the microseconds of each turn; outlives the group
   int cpu = -1;  // pinned to it; -1: not pinned. What the kernel refuses is ignored.
 };
 

@@ -42,6 +42,12 @@ void DiskBudget::Note(int error, std::uint64_t bytes, std::uint64_t inodes) noex
   looked_ = true;
 }
 
+void DiskBudget::LookAgainAfter(Time now, Time age) noexcept {
+  if (next_look_ != Time::min() && now - next_look_ < age - kLookEvery) return;
+  Look();
+  next_look_ = now + kLookEvery;
+}
+
 DiskBudget::Answer DiskBudget::Admit(Time now, bool new_slot) noexcept {
   // The disk is good again: what is known is as old as the stall, and its look has not come.
   const bool old = look_.in_flight && !look_.overtaken && !work_->async();

@@ -47,6 +47,9 @@ class DiskBudget {
   // May a message begin? `new_slot`: one that needs two inodes. Looks when the last look is old.
   Answer Admit(Time now, bool new_slot) noexcept;
 
+  // Looks where the last look is `age` old: for who reads bytes_free() while nothing is admitted.
+  void LookAgainAfter(Time now, Time age) noexcept;
+
   // Counts `bytes` about to be written; false: they would go below half the floor (after a fresh
   // look), so nothing should be written.
   bool Spend(std::uint64_t bytes) noexcept;
@@ -55,6 +58,8 @@ class DiskBudget {
   std::uint64_t bytes_free() const noexcept;  // the estimate, for metrics
   std::uint64_t inodes_free() const noexcept { return inodes_free_; }
   int error() const noexcept { return error_; }  // of the last look
+  // The two above are what the disk has said; else nothing is known yet.
+  bool known() const noexcept { return looked_ && bytes_at_look_ != UINT64_MAX; }
 
  private:
   struct LookOp : SpoolOp {

@@ -118,6 +118,29 @@ TEST_P(ShardTest, SpreadsConnectionsThatOneShardAccepts) {
   }
 }
 
+TEST_P(ShardTest, MeasuresTheWorkOfItsTurns) {
+  constexpr std::array<std::uint64_t, 1> kBounds = {60'000'000};
+  BoundedHistogram turns(kBounds);
+  const Address at = *ParseAddress("unix:" + (dir_ / "s"));
+  absl::StatusOr<Listener> listener = Listener::Open(at, {});
+  ASSERT_TRUE(listener.ok());
+  CountingApp app(listener->fd(), true);
+  ShardApp* const apps[] = {&app};
+  ShardOptions options[] = {Options()};
+  options[0].turns = &turns;
+  ShardGroup group(apps, options);
+  ASSERT_TRUE(group.Start().ok());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::connect(fd, at.raw(), at.length), 0);
+  char byte = 0;
+  ASSERT_EQ(::read(fd, &byte, 1), 1);
+  group.Stop();
+  ::close(fd);
+  // The turn that took the connection, at least; none of them lasted a minute.
+  EXPECT_GE(turns.BucketCount(0), 1U);
+  EXPECT_EQ(turns.BucketCount(1), 0U);
+}
+
 TEST_P(ShardTest, StartsAllOrNone) {
   CountingApp first(-1, false);
   CountingApp second(-1, false);

@@ -210,5 +210,26 @@ TEST_F(SpoolSweepTest, RefusesWhenTheDiskCannotTellItsSpace) {
   spool().GiveBack(*slot, SpoolFate::kUnread, now_);
 }
 
+// Who shows the room to others wants to know it where no message makes a look.
+TEST_F(SpoolSweepTest, LooksAtTheRoomOfItselfNowAndThen) {
+  world_.files().bytes_max = 2000;
+  Open();
+  DiskBudget& budget = spool().budget();
+  EXPECT_FALSE(budget.known());
+  budget.LookAgainAfter(now_, 10s);
+  EXPECT_TRUE(budget.known());
+  EXPECT_EQ(disk_.calls(DiskCall::kFreeSpace), 1U);
+  Pass(9s);
+  budget.LookAgainAfter(now_, 10s);
+  EXPECT_EQ(disk_.calls(DiskCall::kFreeSpace), 1U);
+  Pass(1s);
+  budget.LookAgainAfter(now_, 10s);
+  EXPECT_EQ(disk_.calls(DiskCall::kFreeSpace), 2U);
+  disk_.FailNext(DiskCall::kFreeSpace, EIO, 1);
+  Pass(10s);
+  budget.LookAgainAfter(now_, 10s);
+  EXPECT_EQ(budget.error(), EIO);
+}
+
 }  // namespace
 }  // namespace engine
