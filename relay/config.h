@@ -95,11 +95,17 @@ struct QueueConfig {
   Seconds wait_max{300};  // -M: for a scanner connection
 };
 
-// [metrics]
-struct MetricsConfig {};
+// [metrics]: what relay/metrics_server.h serves, and where.
+struct MetricsConfig {
+  std::string socket;                // --metrics-socket; empty: no metrics
+  std::uint32_t socket_mode = 0660;  // a Unix socket's only
+  bool allow_remote = false;         // --metrics-allow-remote: an address that is not this host's
+};
 
-// [control]
-struct ControlConfig {};
+// [control]: relay/control_server.h
+struct ControlConfig {
+  std::string socket;  // --control-socket, a path; "off": none; empty: beside the pid file
+};
 
 // [[listener]]: one milter socket, and what holds for the messages that come by it.
 struct ListenerConfig {

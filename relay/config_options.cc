@@ -230,6 +230,12 @@ const std::array kOptions = {
     Option{0, "log-addresses", "full|domain|none", "How much of mail addresses the log shows",
            [](const Option& o, Text v, Line& l) {
              return ReadChoice(o, v, "form of addresses", kAddresses, &l.config.log.addresses); }},
+    Option{0, "metrics-socket", "SOCKET", "Serve metrics over HTTP here; off without it",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "socket", &l.config.metrics.socket); }},
+    Option{0, "metrics-allow-remote", "", "Metrics on an address that other hosts reach",
+           [](const Option&, Text, Line& l) { l.config.metrics.allow_remote = true; return std::string(); }},
+    Option{0, "control-socket", "PATH|off", "Where millracectl asks (beside the pid file)",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "path", &l.config.control.socket); }},
     Option{0, "unscanned-header", "'NAME: VALUE'", "Mark mail that passes unscanned with this field",
            [](const Option& o, Text v, Line& l) { return ReadHeader(o, v, l.config.listeners[0]); }},
     Option{0, "delheader", "all|first", "Delete every occurrence of an X- field, or the\nfirst alone",

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 
 namespace relay {
 namespace {
@@ -80,6 +81,7 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
                                                         &WallSeconds,
                                                         number_,
                                                         &pipes_});
+    daemon_.figures_[number_]->app.store(app_.get(), std::memory_order_release);
     shard.Listen(daemon_.listener_, 0);
   }
   void OnAccepted(int fd, std::uint32_t listener) noexcept override { app_->Adopt(fd, listener); }
@@ -131,6 +133,7 @@ Daemon::~Daemon() = default;
 absl::Status Daemon::Start(int listener) {
   listener_ = listener;
   for (std::uint32_t i = 0; i < limits_.shards; ++i) {
+    figures_.push_back(std::make_unique<ShardFigures>());
     hosts_.push_back(std::make_unique<Host>(*this, i));
   }
   if (absl::Status status = StartMonitor(); !status.ok()) return status;
@@ -144,6 +147,13 @@ absl::Status Daemon::Start(int listener) {
     status = StartShards(choice.picked);
   }
   if (!status.ok()) return status;
+  // "epoll (io_uring_setup: EPERM)"
+  const std::size_t reason = choice.text.find(" (");
+  facts_.io_source = choice.text.substr(0, reason);
+  if (reason != std::string::npos) facts_.io_reason = choice.text.substr(reason + 2);
+  if (facts_.io_reason.ends_with(')')) facts_.io_reason.pop_back();
+  facts_.started_at = engine::WallNow();
+  PublishFacts();
   log_.Write(engine::Level::kNotice,
              engine::LogLine("started")
                  .Field("io", choice.text)
@@ -181,7 +191,8 @@ absl::Status Daemon::StartShards(engine::IoChoice io) {
                        .sockets_max = limits_.sessions_max + limits_.messages_max +
                                       kOtherSocketsPerShard + relay::ShardApp::kRefusingSessionsMax,
                        .stalls = &governor_,
-                       .stall_monitor = monitor_.get()});
+                       .stall_monitor = monitor_.get(),
+                       .turns = &figures_[i]->turns});
   }
   group_ = std::make_unique<engine::ShardGroup>(apps, options);
   return group_->Start();
@@ -204,6 +215,7 @@ void Daemon::Run() noexcept {
 }
 
 bool Daemon::Stop() noexcept {
+  stopping_.store(true, std::memory_order_relaxed);
   timespec begun{};
   ::clock_gettime(CLOCK_MONOTONIC, &begun);
   log_.Write(engine::Level::kNotice,

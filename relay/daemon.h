@@ -13,6 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@
 #include "relay/limits.h"
 #include "relay/settings.h"
 #include "relay/shard_app.h"
+#include "relay/shard_meters.h"
+#include "relay/snapshot.h"
 
 namespace relay {
 
@@ -32,7 +35,7 @@ inline constexpr engine::Time kStopWithin = std::chrono::seconds(7);
 // After this the process ends whatever is still going on.
 inline constexpr engine::Time kStopAtLatest = std::chrono::milliseconds(7800);
 
-class Daemon {
+class Daemon final : public SnapshotSource {
  public:
   // All outlive the daemon. `settings` is complete. `shard_roots`: one directory per shard.
   Daemon(const Settings& settings,
@@ -52,12 +55,25 @@ class Daemon {
 
   std::uint64_t Sum(Count count) const noexcept;
 
+  // SnapshotSource: any thread, from the end of Start() on.
+  Snapshot TakeSnapshot() const override;
+  bool stopping() const noexcept override { return stopping_.load(std::memory_order_relaxed); }
+
  private:
   class Host;
+
+  // What others read of a shard; the shard's thread writes.
+  struct ShardFigures {
+    engine::BoundedHistogram turns{kTurnBounds};
+    std::atomic<const ShardApp*> app{nullptr};  // set once it is made
+  };
 
   absl::Status StartMonitor();
   absl::Status StartShards(engine::IoChoice io);
   void LogCounters(std::string_view event) noexcept;
+  void PublishFacts();
+  Snapshot Facts() const;
+  void AddShards(Snapshot* now) const;
 
   const Settings& settings_;
   const Limits& limits_;
@@ -65,10 +81,16 @@ class Daemon {
   engine::SlotPool scanner_slots_;
   SharedCounts shared_;
   engine::StallGovernor governor_;
-  std::unique_ptr<engine::StallMonitor> monitor_;  // --spool-writes=auto alone
+  std::unique_ptr<engine::StallMonitor> monitor_;       // --spool-writes=auto alone
+  std::vector<std::unique_ptr<ShardFigures>> figures_;  // before those who write them
   std::vector<std::unique_ptr<Host>> hosts_;
   std::unique_ptr<engine::ShardGroup> group_;
   std::vector<std::string> roots_;
+  // What a snapshot says of the configuration. Written by the main thread at start and whenever the
+  // settings change, read by whoever takes a snapshot; never by a shard.
+  Snapshot facts_;
+  mutable std::mutex facts_mutex_;  // tidy: allowed, no shard takes it
+  std::atomic<bool> stopping_{false};
   int listener_ = -1;
   std::atomic<std::uint32_t> shards_done_{0};
 };

@@ -57,6 +57,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void Begin(int fd) noexcept;
 
   // Content is under way, or a verdict is awaited.
+  const ListenerSettings& listener() const noexcept { return listener_; }
   bool in_work() const noexcept;
   // Shutdown: answers a message in work with a temporary failure, then closes. Frees the session.
   void EndNow() noexcept;
@@ -174,8 +175,6 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
                  const ScanTimes& times,
                  const ampdp::Reply* reply,
                  const EditCounts& counts) noexcept;
-
-  const ListenerSettings& listener() const noexcept { return listener_; }
 
   ShardApp& shard_;
   const ListenerSettings& listener_;

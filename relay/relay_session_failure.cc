@@ -79,7 +79,7 @@ bool RelaySession::RefuseData(const Refusal& refusal) noexcept {
 }
 
 void RelaySession::CountRefusal(const FailureDecision& decision) noexcept {
-  shard_.CountRefusal(decision.refusal.failure);
+  shard_.CountRefusal(decision.refusal, listener());
   if (decision.not_offered) shard_.counters().Add(Count::kQuarantineNotOffered);
 }
 
@@ -144,6 +144,7 @@ bool RelaySession::PassUnscanned(const FailureDecision& decision, const ScanTime
     shard_.Write(engine::Level::kWarning, shard_.Line("unscanned mail could not be marked"));
   }
   shard_.counters().Add(hold ? Count::kQuarantinedUnscanned : Count::kPassedUnscanned);
+  shard_.CountFor(listener(), hold ? ListenerCount::kQuarantined : ListenerCount::kPassedUnscanned);
   shard_.Write(engine::Level::kNotice,
                shard_.Line(hold ? "quarantined unscanned" : "passed unscanned")
                    .Field("qid", MacroText(Macro::kQueueId))

@@ -29,6 +29,17 @@ Count CountOf(ampdp::Verdict verdict) noexcept {
   return Count::kAnsweredTempfail;
 }
 
+ListenerCount ListenerCountOf(ampdp::Verdict verdict) noexcept {
+  switch (verdict) {
+    case ampdp::Verdict::kContinue: return ListenerCount::kContinue;
+    case ampdp::Verdict::kAccept: return ListenerCount::kAccept;
+    case ampdp::Verdict::kReject: return ListenerCount::kReject;
+    case ampdp::Verdict::kDiscard: return ListenerCount::kDiscard;
+    case ampdp::Verdict::kTempfail: return ListenerCount::kTempfail;
+  }
+  return ListenerCount::kTempfail;
+}
+
 }  // namespace
 
 bool RelaySession::StartScan() noexcept {
@@ -149,6 +160,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   counts = map.Write(writer);
   ENGINE_CHECK(!writer.full());
   shard_.counters().Add(CountOf(reply.verdict));
+  shard_.CountFor(listener(), ListenerCountOf(reply.verdict));
   LogProblems(reply, counts);
   Summarise(ampdp::VerdictText(reply.verdict), times, &reply, counts);
   AnswerWith(block, writer.written());
@@ -221,13 +233,21 @@ void RelaySession::Summarise(std::string_view verdict,
                              const ScanTimes& times,
                              const ampdp::Reply* reply,
                              const EditCounts& counts) noexcept {
+  const Time now = shard_.loop().now();
+  const Time granted = times.granted != Time{} ? times.granted : times.ended;
+  shard_.meters().Answered({.waited = granted - times.started,
+                            .scanned = times.ended - times.sent,
+                            .total = now - message_->content_end_at,
+                            .bytes = message_->wire_bytes,
+                            .had_wait = times.started != Time{},
+                            .had_scan = times.sent != Time{}});
   engine::LogLine line = shard_.Line("message");
   WriteSummary({.message = *message_,
                 .queue_id = MacroText(Macro::kQueueId),
                 .client_host = text_.Get(SessionText::Field::kHost),
                 .client_address = text_.Get(SessionText::Field::kAddress),
                 .verdict = verdict,
-                .now = shard_.loop().now(),
+                .now = now,
                 .times = times,
                 .reply = reply,
                 .counts = counts},

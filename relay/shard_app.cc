@@ -14,6 +14,7 @@ using engine::Time;
 
 constexpr Time kTickEvery = std::chrono::seconds(1);
 constexpr Time kStopTickEvery = std::chrono::milliseconds(50);
+constexpr Time kSpaceLookEvery = std::chrono::seconds(10);  // where no message makes one
 constexpr std::uint32_t kWarningsPerInterval = 5;
 constexpr Time kWarningInterval = std::chrono::seconds(60);
 
@@ -92,6 +93,7 @@ void ShardApp::Adopt(int fd, std::uint32_t listener) noexcept {
     return;
   }
   counters_.Add(Count::kSessionsBegun);
+  CountFor(session->listener(), ListenerCount::kSessionsBegun);
   session->Begin(fd);
 }
 
@@ -178,13 +180,16 @@ void ShardApp::FreeJob(ScanJob& job) noexcept {
 
 void ShardApp::FreeSession(RelaySession& session) noexcept {
   counters_.Add(Count::kSessionsEnded);
+  CountFor(session.listener(), ListenerCount::kSessionsEnded);
   parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
   sessions_.Free(session);
   parts_.host.OnSessionEnded();
 }
 
-void ShardApp::CountRefusal(FailureClass failure) noexcept {
-  switch (failure) {
+void ShardApp::CountRefusal(const Refusal& refusal, const ListenerSettings& listener) noexcept {
+  meters_.reasons.Count(refusal);
+  CountFor(listener, ListenerCount::kRefused);
+  switch (refusal.failure) {
     case FailureClass::kUnreachable: counters_.Add(Count::kRefusedUnreachable); return;
     case FailureClass::kScanFailed: counters_.Add(Count::kRefusedScanFailed); return;
     case FailureClass::kOverload: counters_.Add(Count::kRefusedOverload); return;
@@ -251,6 +256,23 @@ void ShardApp::NoteAcceptPauses() noexcept {
   }
 }
 
+// For readers in other threads.
+void ShardApp::PublishGauges() noexcept {
+  ShardGauges& gauges = meters_.gauges;
+  gauges.Set(Gauge::kSpoolTaken, spool_.taken());
+  gauges.Set(Gauge::kSpoolFree, spool_.free_slots());
+  gauges.Set(Gauge::kSpoolRetired, spool_.retired());
+  gauges.Set(Gauge::kSpoolKeptBytes, spool_.kept_bytes());
+  gauges.Set(Gauge::kSpoolLooked, spool_.budget().known() ? 1 : 0);
+  gauges.Set(Gauge::kSpoolBytesFree, spool_.budget().bytes_free());
+  gauges.Set(Gauge::kSpoolInodesFree, spool_.budget().inodes_free());
+  gauges.Set(Gauge::kSpoolMade, spool_.counters().made);
+  gauges.Set(Gauge::kSpoolReused, spool_.counters().reused);
+  gauges.Set(Gauge::kSpoolRemovalsFailed, spool_.counters().removals_failed);
+  gauges.Set(Gauge::kBlockBytes, blocks_.bytes_in_use());
+  gauges.Set(Gauge::kScans, jobs_.in_use());
+}
+
 void ShardApp::OnTick(Time now) noexcept {
   NoteAcceptPauses();
   if (stopping_) {
@@ -258,7 +280,9 @@ void ShardApp::OnTick(Time now) noexcept {
     if (done_) return;
   } else {
     spool_.Tick(now);
+    spool_.budget().LookAgainAfter(now, kSpaceLookEvery);
   }
+  PublishGauges();
   parts_.loop.Set(tick_, now + (stopping_ ? kStopTickEvery : kTickEvery));
 }
 

@@ -30,6 +30,7 @@
 #include "relay/relay_session.h"
 #include "relay/scan_job.h"
 #include "relay/settings.h"
+#include "relay/shard_meters.h"
 
 namespace relay {
 
@@ -93,8 +94,13 @@ class ShardApp {
   engine::Spool& spool() noexcept { return spool_; }
   engine::SpoolWriter& writer() noexcept { return writer_; }
   ShardCounters& counters() noexcept { return counters_; }
-  void CountRefusal(FailureClass failure) noexcept;
+  void CountRefusal(const Refusal& refusal, const ListenerSettings& listener) noexcept;
+  void CountFor(const ListenerSettings& listener, ListenerCount count) noexcept {
+    meters_.listeners[listener.index].Add(count);
+  }
   const ShardCounters& counters() const noexcept { return counters_; }
+  ShardMeters& meters() noexcept { return meters_; }
+  const ShardMeters& meters() const noexcept { return meters_; }
   std::uint32_t sessions() const noexcept { return sessions_.in_use(); }
   std::uint32_t messages() const noexcept { return messages_.in_use(); }
   std::uint32_t scans() const noexcept { return jobs_.in_use(); }
@@ -157,6 +163,7 @@ class ShardApp {
   };
 
   void NoteAcceptPauses() noexcept;
+  void PublishGauges() noexcept;
   void OnTick(engine::Time now) noexcept;
   void EndWhenIdle(engine::Time now) noexcept;
   void CloseEverything(engine::Time now) noexcept;
@@ -170,6 +177,7 @@ class ShardApp {
   engine::Slab<Message> messages_;
   engine::Slab<ScanJob> jobs_;
   ShardCounters counters_;
+  ShardMeters meters_;
   AppTimer tick_;
   Nobody nobody_;
   engine::LogLimiter scanner_errors_;

@@ -82,7 +82,7 @@ int ReportCheck(const absl::Status& status, const Startup& startup, const Config
         config.spool.directory.c_str(),
         kAmbiguousName.data());
   }
-  std::fputs(LimitsText(startup.limits()).c_str(), stdout);
+  std::fputs((LimitsText(startup.limits()) + startup.observers().Text()).c_str(), stdout);
   return 0;
 }
 
@@ -112,6 +112,7 @@ absl::StatusOr<Startup> Startup::Prepare(Config& config) {
   absl::Status status = startup.Check(config);
   if (status.ok()) status = startup.OpenPidFile(config);
   if (status.ok()) status = startup.OpenSocket(config);
+  if (status.ok()) status = startup.observers_.Open(startup.identity_, &startup.warnings_);
   if (status.ok()) status = BecomeForGood(startup.identity_);
   if (!status.ok()) {
     startup.CleanUp();
@@ -145,6 +146,8 @@ absl::Status Startup::Check(Config& config) {
   config.spool.directory = Absolute(config.spool.directory);
   config.program.pid_file = Absolute(config.program.pid_file);
   CollectWarnings(config);
+  const absl::Status observers = observers_.Check(config, &warnings_);
+  if (!observers.ok()) return observers;
   return CheckWorkingDirectory(config);
 }
 
@@ -263,6 +266,7 @@ void Startup::Stopping() noexcept {
 
 void Startup::CleanUp() noexcept {
   listener_.Unlink();
+  observers_.Unlink();
   pid_file_.Remove();
 }
 

@@ -28,6 +28,7 @@
 #include "relay/config.h"
 #include "relay/identity.h"
 #include "relay/limits.h"
+#include "relay/observer_sockets.h"
 #include "relay/pid_file.h"
 
 namespace relay {
@@ -57,6 +58,7 @@ class Startup {
   const engine::Listener& listener() const noexcept { return listener_; }
   // One per Config::scanners.
   const std::vector<engine::Address>& scanners() const noexcept { return scanners_; }
+  const ObserverSockets& observers() const noexcept { return observers_; }
   const Identity& identity() const noexcept { return identity_; }
   // For the log, once it runs: settings that work and may surprise.
   const std::vector<std::string>& warnings() const noexcept { return warnings_; }
@@ -75,6 +77,7 @@ class Startup {
   engine::Address address_;  // ours
   std::vector<engine::Address> scanners_;
   engine::Listener listener_;
+  ObserverSockets observers_;
   PidFile pid_file_;
   std::vector<std::string> warnings_;
   bool foreground_ = false;

@@ -11,11 +11,13 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "engine/base/absl_text.h"
 #include "engine/base/log.h"
 #include "engine/io/signals.h"
 #include "engine/spool/spool_dir.h"
 #include "relay/config.h"
 #include "relay/daemon.h"
+#include "relay/observers.h"
 #include "relay/settings.h"
 #include "relay/spool_sharing.h"
 #include "relay/startup.h"
@@ -89,6 +91,11 @@ int Serve(relay::Config& config, relay::Startup& startup) {
     [[maybe_unused]] const absl::Status removed = instance->Remove();  // else the next start does
     return Fail(config.program.name, started);
   }
+  relay::Observers observers;
+  const absl::Status seen = observers.Start(
+      {.metrics = startup.observers().metrics(), .control = startup.observers().control()}, daemon);
+  // Mail does not wait for it.
+  if (!seen.ok()) log.Write(engine::Level::kError, engine::ToStd(seen.message()));
   startup.Ready();
   daemon.Run();
   startup.Stopping();

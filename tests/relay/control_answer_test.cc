@@ -1,0 +1,88 @@
+// The control socket's answers: against the stored ones, and what is called a problem.
+#include "relay/control_answer.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/relay/made_snapshot.h"
+
+namespace relay {
+namespace {
+
+TEST(ControlAnswerTest, IsAsStored) {
+  for (const char* command : {"status", "queue", "scanners", "quota"}) {
+    const std::string answer = ControlAnswer(command, MadeSnapshot());
+    EXPECT_EQ(answer, GoldenControl(std::string(command) + ".json", answer)) << command;
+  }
+  const std::string quiet = ControlAnswer("status", QuietSnapshot());
+  EXPECT_EQ(quiet, GoldenControl("quiet-status.json", quiet));
+}
+
+TEST(ControlAnswerTest, IsOneLine) {
+  for (const char* command : {"status", "queue", "scanners", "quota", "no such"}) {
+    const std::string answer = ControlAnswer(command, MadeSnapshot());
+    EXPECT_EQ(answer.find('\n'), answer.size() - 1) << command;
+  }
+}
+
+TEST(ControlAnswerTest, AnUnknownCommandIsToldWhatThereIs) {
+  const std::string answer = ControlAnswer("stat", QuietSnapshot());
+  EXPECT_NE(answer.find("\"error\":\"unknown command 'stat': status, queue, scanners, quota\""),
+            std::string::npos)
+      << answer;
+  // Octets of any kind, and many of them.
+  const std::string hostile = ControlAnswer("\xff\x01\"" + std::string(300, 'x'), QuietSnapshot());
+  EXPECT_LT(hostile.size(), 300U);
+}
+
+bool Has(const std::vector<Problem>& problems, bool critical, std::string_view part) {
+  for (const Problem& problem : problems) {
+    if (problem.critical == critical && problem.text.find(part) != std::string::npos) return true;
+  }
+  return false;
+}
+
+TEST(ControlProblemsTest, NothingIsWrongWithAQuietDaemon) {
+  EXPECT_TRUE(ProblemsOf(QuietSnapshot()).empty());
+}
+
+TEST(ControlProblemsTest, WhatIsFullIsCriticalAndComesFirst) {
+  const std::vector<Problem> problems = ProblemsOf(MadeSnapshot());
+  EXPECT_TRUE(Has(problems, true, "messages in work at their limit: 200 of 200"));
+  EXPECT_TRUE(Has(problems, false, "connections near their limit: 950 of 1000"));
+  EXPECT_TRUE(Has(problems, true, "is full: 20 MiB free; below 32 MiB messages get 452"));
+  EXPECT_TRUE(
+      Has(problems,
+          false,
+          "42 messages wait for a scanner: all 10 slots are in use, the oldest waits for 31 s"));
+  EXPECT_TRUE(Has(problems, true, "6 of 10 slots are held by requests that nobody waits for"));
+  EXPECT_TRUE(Has(problems, false, "the last reload was refused"));
+  EXPECT_TRUE(Has(problems, false, "17 log lines were lost"));
+  bool warned = false;
+  for (const Problem& problem : problems) {
+    EXPECT_FALSE(warned && problem.critical) << problem.text;
+    warned = warned || !problem.critical;
+  }
+}
+
+TEST(ControlProblemsTest, ADiskThatStalls) {
+  Snapshot now = QuietSnapshot();
+  now.spool.stalled = true;
+  EXPECT_TRUE(Has(ProblemsOf(now), true, "the disk of /var/spool/amavisd/tmp stalls"));
+}
+
+TEST(ControlProblemsTest, AFileSystemThatCountsNoInodesIsNotOutOfThem) {
+  Snapshot now = QuietSnapshot();
+  now.spool.looked = true;
+  now.spool.bytes_free = 1024 * engine::kMiB;
+  now.spool.inodes_free = UINT64_MAX;
+  EXPECT_TRUE(ProblemsOf(now).empty());
+  now.spool.inodes_free = 999;
+  EXPECT_TRUE(Has(ProblemsOf(now), true, "is out of inodes: 999 free"));
+}
+
+}  // namespace
+}  // namespace relay
