@@ -163,13 +163,14 @@ class RootTest(unittest.TestCase):
         socket_status, user = daemon.milter_socket.stat(), pwd.getpwnam(USER)
         self.assertEqual(socket_status.st_uid, pwd.getpwnam("postfix").pw_uid)
         self.assertEqual(socket_status.st_mode & 0o777, 0o600)
+        # The socket listens before root is given up: only an answer says that it serves.
+        with MilterPeer(daemon.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
         with open(f"/proc/{daemon.pid}/status", encoding="ascii") as status:
             ids = dict(line.rstrip().split(":", 1) for line in status)
         self.assertEqual(ids["Uid"].split(), [str(user.pw_uid)] * 4)
         self.assertEqual(ids["Gid"].split(), [str(user.pw_gid)] * 4)
         self.assertEqual(int(ids["CapPrm"], 16), 0)
-        with MilterPeer(daemon.connect()) as peer:
-            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
 
     @only_millrace("runs as root")
     def test_started_as_root_without_a_user_it_refuses(self):
