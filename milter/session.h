@@ -101,6 +101,9 @@ class FilterSession {
   // Both outlive the session. Blocks taken from the pool go back at the latest in the destructor.
   FilterSession(const FilterOptions& options, engine::BlockPool& pool) noexcept;
 
+  // Counts from the next negotiation on; `options` outlives the session, or the next call of this.
+  void set_options(const FilterOptions& options) noexcept { options_ = &options; }
+
   // `bytes` must stay valid and untouched (but for body pieces that came out) until Next() answers
   // kNeedMore or TakeUnread() is called; only then may more be fed.
   void Feed(engine::Bytes bytes) noexcept { reader_.Feed(bytes); }

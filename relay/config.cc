@@ -2,13 +2,17 @@
 //
 //   -Bf   -d3   -d 3   --name   --name=value   --name value   --
 // Order does not matter, the last of two values wins, the first error ends the walk; so do help and
-// version.
+// version. With --config the file is read first, and the options are applied to what it says.
 #include "relay/config.h"
 
+#include <filesystem>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "millrace_build.h"
+#include "relay/config_file.h"
+#include "relay/config_keys.h"
 #include "relay/config_options.h"
 
 namespace relay {
@@ -110,61 +114,99 @@ class Walk {
   CommandLine& line_;
 };
 
-// What no single option can see.
-std::string Contradiction(const Config& config) {
-  const ListenerConfig& listener = config.listeners.front();
-  const bool inet = listener.socket.starts_with("inet:") || listener.socket.starts_with("inet6:");
-  if (inet &&
-      (listener.socket_mode || !listener.socket_owner.empty() || !listener.socket_group.empty())) {
-    return "--socket-mode, --socket-owner and --socket-group are for Unix sockets, not for " +
-           listener.socket;
-  }
-  if (config.quota.sessions_max != 0 && config.quota.messages_max > config.quota.sessions_max) {
-    return "--max-messages " + std::to_string(config.quota.messages_max) +
-           " exceeds --max-sessions " + std::to_string(config.quota.sessions_max) +
-           " (a session has one message at a time)";
-  }
-  if (config.spool.newlines == Newlines::kCrlf &&
-      config.scanners[0].kind == ScannerKind::kAmavisd) {
-    return "--spool-newlines=crlf is not for amavisd: it reads files of LF lines, with CRLF DKIM "
-           "verification fails and large spam passes; leave the option out, or say "
-           "--scanner-kind=other for a scanner that wants CRLF";
-  }
-  if (config.spool.splice == SpliceChoice::kOn && config.spool.newlines != Newlines::kCrlf) {
-    return "--spool-splice=on needs --spool-newlines=crlf: line ends cannot be changed in octets "
-           "that are moved without being looked at";
-  }
-  if (config.spool.splice == SpliceChoice::kOn && config.spool.writes == engine::FileWork::kAsync) {
-    return "--spool-splice=on contradicts --spool-writes=async: splice(2) into a file waits for "
-           "the "
-           "disk; leave one of them out";
-  }
-  return "";
-}
-
 std::string_view BaseName(std::string_view path) {
   const std::size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
 }
 
+bool IsComplete(const CommandLine& line) {
+  return line.kind == CommandLine::Kind::kRun || line.kind == CommandLine::Kind::kCheckConfig;
+}
+
+std::string InDirectory(const std::string& path, const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path below(directory.empty() ? path : directory + "/" + path);
+  if (path.starts_with('/')) return path;
+  const std::filesystem::path absolute = std::filesystem::absolute(below, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
+// False: line->config_errors says why.
+bool ReadFileOf(CommandLine* line) {
+  const absl::StatusOr<std::string> text = ReadConfigFile(line->config_file);
+  if (text.ok()) {
+    line->config_errors = ParseConfigText(*text, line->config_file, &line->config);
+  } else {
+    line->config_errors.emplace_back(text.status().message());
+  }
+  if (!line->config_errors.empty()) line->kind = CommandLine::Kind::kConfigError;
+  return line->config_errors.empty();
+}
+
+// Options are older than the second listener: which one they mean is said at start.
+void WarnOfFirstAlone(const Config& file_alone, CommandLine* line) {
+  std::string texts[2];
+  for (const Key& key : Keys()) {
+    if (!IsRepeated(key.section)) continue;
+    const bool listener = key.section == Section::kListener;
+    if ((listener ? line->config.listeners.size() : line->config.scanners.size()) == 1) continue;
+    if (key.text(key, StructOf(file_alone, key.section, 0)) ==
+        key.text(key, StructOf(std::as_const(line->config), key.section, 0))) {
+      continue;
+    }
+    std::string& text = texts[listener ? 0 : 1];
+    text += (text.empty() ? "" : ", ") + std::string(key.name);
+  }
+  for (const bool listener : {true, false}) {
+    const std::string& text = texts[listener ? 0 : 1];
+    if (text.empty()) continue;
+    line->warnings.push_back("options on the command line hold for the first " +
+                             std::string(listener ? "[[listener]]" : "[[scanner]]") +
+                             " alone: " + text);
+  }
+}
+
 }  // namespace
 
-CommandLine ParseCommandLine(int argc, const char* const* argv) {
-  CommandLine line;
-  Arguments arguments(argv, static_cast<std::size_t>(argc < 0 ? 0 : argc));
-  Config& config = line.config;
-  config.program.name = arguments.empty() ? "" : BaseName(arguments[0]);
-  if (config.program.name.empty()) config.program.name = "millrace";
+Config DefaultConfig(std::string_view program_name) {
+  Config config;
   const std::string run_dir(millrace_build::kRunDir);
+  config.program.name = program_name.empty() ? "millrace" : program_name;
+  config.program.pid_file = run_dir + "/amavisd-milter.pid";
   config.listeners[0].socket = run_dir + "/amavisd-milter.sock";
   config.scanners[0].socket = run_dir + "/amavisd.sock";
-  config.program.pid_file = run_dir + "/amavisd-milter.pid";
   config.spool.directory = millrace_build::kWorkDir;
+  return config;
+}
 
-  if (!arguments.empty()) Walk(arguments.subspan(1), line).Run();
-  if (line.kind == CommandLine::Kind::kRun || line.kind == CommandLine::Kind::kCheckConfig) {
-    line.error = Contradiction(config);
-    if (!line.error.empty()) line.kind = CommandLine::Kind::kUsageError;
+CommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& directory) {
+  CommandLine line;
+  Arguments arguments(argv, static_cast<std::size_t>(argc < 0 ? 0 : argc));
+  line.config = DefaultConfig(arguments.empty() ? "" : BaseName(arguments[0]));
+  if (arguments.empty()) return line;
+  Walk(arguments.subspan(1), line).Run();
+  if (!IsComplete(line)) return line;
+  if (!line.config_file.empty()) {
+    CommandLine with_file;
+    with_file.config = DefaultConfig(line.config.program.name);
+    with_file.config_file = InDirectory(line.config_file, directory);
+    const std::string path = with_file.config_file;
+    if (!ReadFileOf(&with_file)) return with_file;
+    const Config file_alone = with_file.config;
+    Walk(arguments.subspan(1), with_file).Run();
+    with_file.config_file = path;
+    line = std::move(with_file);
+    WarnOfFirstAlone(file_alone, &line);
+  }
+  const std::vector<std::string> contradictions = Contradictions(line.config);
+  if (contradictions.empty()) return line;
+  if (line.config_file.empty()) {
+    line.kind = CommandLine::Kind::kUsageError;
+    line.error = contradictions.front();
+  } else {
+    line.kind = CommandLine::Kind::kConfigError;
+    for (const std::string& text : contradictions)
+      line.config_errors.push_back(line.config_file + ": " + text);
   }
   return line;
 }

@@ -1,10 +1,12 @@
-// What the daemon was told to do: the command line, checked and with every default filled in.
+// What the daemon was told to do: configuration file and command line, checked and with every
+// default filled in.
 //
 // Flags, meanings and defaults of the short options are amavisd-milter's (its man page, section 8);
 // every one has a long name as well, and the long-only options are ours. Paths default to what the
 // build was configured with (MILLRACE_RUN_DIR, MILLRACE_WORK_DIR). Numbers are decimal, each with a
-// range; the error names option, value, and what is allowed. Names are not resolved and nothing is
-// opened here: relay/startup does that.
+// range; the error names option, value, and what is allowed. Options win over the file of --config
+// (relay/config_file.h); those of a listener or scanner are about the first one. Names are not
+// resolved and nothing but that file is opened here: relay/startup does that.
 #ifndef MILLRACE_RELAY_CONFIG_H_
 #define MILLRACE_RELAY_CONFIG_H_
 
@@ -12,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/io/stall_governor.h"
@@ -48,6 +51,8 @@ inline constexpr std::uint32_t kMessagesMax = 1'000'000;
 inline constexpr std::uint32_t kRecipientsMax = 1'000'000;
 inline constexpr std::uint32_t kHeaderBytesMin = 64 * 1024;
 inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
+inline constexpr std::size_t kListenersMax = 32;
+inline constexpr std::size_t kScannersMax = 64;
 
 // Above what mail servers allow by themselves (Postfix: 1000 recipients; Sendmail: 32 KiB of
 // header).
@@ -123,6 +128,7 @@ struct ListenerConfig {
   std::string scanner_group;                                  // empty: the scanners without one
   DeliveryCareOf delivery_care_of = DeliveryCareOf::kClient;  // -D
   bool daemon_name_bank = false;                              // -B: {daemon_name} is a policy bank
+  std::vector<std::string> policy_banks;                      // told to the scanner before others
   bool pass_on_failure = false;                               // -P: unscanned mail passes
   FailureRules failure_rules;          // what is done about failures, by class
   std::string unscanned_header_name;   // --unscanned-header; empty: such mail is not marked
@@ -160,17 +166,35 @@ struct Config {
 
 // What the command line asks for.
 struct CommandLine {
-  enum class Kind : std::uint8_t { kRun, kHelp, kVersion, kUsageError, kCheckConfig };
+  enum class Kind : std::uint8_t {
+    kRun,
+    kHelp,
+    kVersion,
+    kUsageError,
+    kConfigError,
+    kCheckConfig,
+  };
   Kind kind = Kind::kRun;
   Config config;      // kRun and kCheckConfig: complete. Others: program.name alone is meaningful.
   std::string error;  // kUsageError: one line, without the program's name
+  std::vector<std::string> config_errors;  // kConfigError: likewise, one for each
+  std::vector<std::string> warnings;       // kRun and kCheckConfig: what works and may surprise
+  std::string config_file;                 // --config, absolute; empty: none
 };
 
-inline constexpr int kExitUsage = 64;  // EX_USAGE of sysexits.h, as the incumbent
-inline constexpr int kExitStart = 70;  // EX_SOFTWARE: any other failure to start, as the incumbent
+inline constexpr int kExitUsage = 64;   // EX_USAGE of sysexits.h, as the incumbent
+inline constexpr int kExitConfig = 78;  // EX_CONFIG: the file of --config
+inline constexpr int kExitStart = 70;   // EX_SOFTWARE: any other failure to start, as the incumbent
 
-// Never prints. argv must outlive the call only. One thread at a time (getopt_long's state).
-CommandLine ParseCommandLine(int argc, const char* const* argv);
+// Never prints. argv must outlive the call only. `directory`: what a relative --config is below;
+// empty: the current one.
+CommandLine ParseCommandLine(int argc, const char* const* argv, const std::string& directory = "");
+
+// What holds where nothing is said.
+Config DefaultConfig(std::string_view program_name);
+
+// What no single option or key can see, one line each; empty: nothing.
+std::vector<std::string> Contradictions(const Config& config);
 
 // The text of --help (and after the message of a usage error), and of --version; both end in a
 // newline.

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "relay/nearest_name.h"
+
 namespace relay {
 namespace {
 
@@ -119,24 +121,10 @@ std::string ReadOwner(const Option& option,
   return "";
 }
 
-// RFC 5322 field name, one colon, and a value of one line.
 std::string ReadHeader(const Option& option, std::string_view value, ListenerConfig& listener) {
-  std::string error = "not a header field: '" + std::string(value) + "'" +
-                      Allowed(option, "'Name: value' of printable ASCII on one line");
-  const std::size_t colon = value.find(':');
-  if (colon == 0 || colon == std::string_view::npos || colon > kHeaderNameMax) return error;
-  const std::string_view name = value.substr(0, colon);
-  std::string_view text = value.substr(colon + 1);
-  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
-  if (!std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; }) ||
-      !std::all_of(text.begin(), text.end(), printable) || text.empty() ||
-      text.size() > kHeaderValueMax) {
-    return error;
-  }
-  listener.unscanned_header_name = name;
-  listener.unscanned_header_value = text;
-  return "";
+  if (SplitHeader(value, &listener)) return "";
+  return "not a header field: '" + std::string(value) + "'" +
+         Allowed(option, "'Name: value' of printable ASCII on one line");
 }
 
 constexpr std::array<Choice<DeliveryCareOf>, 2> kDelivery{
@@ -269,27 +257,12 @@ const std::array kOptions = {
            [](const Option& o, Text v, Line& l) {
              return ReadNumber(o, v, {"maximum header bytes", kHeaderBytesMin, kHeaderBytesMax},
                                &l.config.listeners[0].header_bytes_max); }},
-    Option{0, "check-config", "", "Check the options, print the derived limits, exit",
+    Option{0, "config", "FILE", "Read this file first; see millrace.toml(5)",
+           [](const Option& o, Text v, Line& l) { return ReadText(o, v, "file name", &l.config_file); }},
+    Option{0, "check-config", "", "Check file and options, print the derived limits,\nexit",
            [](const Option&, Text, Line& l) { l.kind = Line::Kind::kCheckConfig; return std::string(); }},
 };
 // clang-format on
-
-// Levenshtein distance.
-std::size_t Distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j)
-    row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replace = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replace});
-    }
-  }
-  return row[b.size()];
-}
 
 }  // namespace
 
@@ -303,21 +276,28 @@ std::string NamesOf(const Option& option) {
   return names;
 }
 
-std::string_view NearestOption(std::string_view name) {
-  constexpr std::size_t kNameMax = 64;
-  if (name.empty() || name.size() > kNameMax) return {};
-  std::string_view nearest;
-  std::size_t best = std::max<std::size_t>(3, name.size() / 3) + 1;
-  for (const Option& option : kOptions) {
-    // The beginning of a name counts as near: "--socket" leads to a name that continues it.
-    const bool begins = option.long_name.starts_with(name);
-    const std::size_t distance = begins ? 1 : Distance(name, option.long_name);
-    if (distance < best) {
-      best = distance;
-      nearest = option.long_name;
-    }
+bool SplitHeader(std::string_view field, ListenerConfig* listener) {
+  const std::size_t colon = field.find(':');
+  if (colon == 0 || colon == std::string_view::npos || colon > kHeaderNameMax) return false;
+  const std::string_view name = field.substr(0, colon);
+  std::string_view text = field.substr(colon + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const auto printable = [](char c) { return c >= ' ' && c <= '~'; };
+  if (!std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c <= '~'; }) ||
+      !std::all_of(text.begin(), text.end(), printable) || text.empty() ||
+      text.size() > kHeaderValueMax) {
+    return false;
   }
-  return nearest;
+  listener->unscanned_header_name = name;
+  listener->unscanned_header_value = text;
+  return true;
+}
+
+std::string_view NearestOption(std::string_view name) {
+  std::array<std::string_view, kOptions.size()> names;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    names[i] = kOptions[i].long_name;
+  return NearestName(name, names);
 }
 
 }  // namespace relay

@@ -28,6 +28,10 @@ std::span<const Option> Options();
 // "-m, --max-connections" or "--shards".
 std::string NamesOf(const Option& option);
 
+// Puts an RFC 5322 field name, one colon, and a value of one line into `listener`; false: it is
+// none.
+bool SplitHeader(std::string_view field, ListenerConfig* listener);
+
 // The long name closest to `name` (as typed, without dashes), or empty when none is similar.
 std::string_view NearestOption(std::string_view name);
 

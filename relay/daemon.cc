@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 #include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "relay/daemon_host.h"
 
 namespace relay {
 namespace {
@@ -16,10 +16,6 @@ namespace {
 using engine::Time;
 
 constexpr std::uint32_t kOtherSocketsPerShard = 64;
-
-std::int64_t WallSeconds() noexcept {
-  return static_cast<std::int64_t>(std::time(nullptr));
-}
 
 std::int32_t SlotLimit(std::uint32_t connections) noexcept {
   constexpr auto kMost = static_cast<std::uint32_t>(engine::SlotPool::kUnlimited);
@@ -58,68 +54,12 @@ timespec ToTimespec(Time length) noexcept {
 
 }  // namespace
 
-// A shard's relay in its engine shard.
-class Daemon::Host final : public engine::ShardApp, public ShardHost {
- public:
-  Host(Daemon& daemon, std::uint32_t number) noexcept : daemon_(daemon), number_(number) {
-    stop_.host = this;
-    stop_.deliver = [](engine::Mail& mail) noexcept { static_cast<StopMail&>(mail).host->Stop(); };
-  }
-  virtual ~Host() = default;
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-
-  void OnStart(engine::Shard& shard) noexcept override {
-    shard_ = &shard;
-    app_ = std::make_unique<relay::ShardApp>(ShardParts{daemon_.settings_,
-                                                        shard.loop(),
-                                                        daemon_.scanner_slots_,
-                                                        daemon_.shared_,
-                                                        daemon_.governor_,
-                                                        *this,
-                                                        daemon_.log_,
-                                                        &WallSeconds,
-                                                        number_,
-                                                        &pipes_});
-    daemon_.figures_[number_]->app.store(app_.get(), std::memory_order_release);
-    shard.Listen(daemon_.listener_, 0);
-  }
-  void OnAccepted(int fd, std::uint32_t listener) noexcept override { app_->Adopt(fd, listener); }
-  void OnStop() noexcept override {}
-  void OnSessionEnded() noexcept override { shard_->OnConnectionEnd(); }
-  void OnDone() noexcept override {
-    daemon_.shards_done_.fetch_add(1, std::memory_order_release);
-    // The main thread waits for signals; this one tells it.
-    ::kill(::getpid(), SIGUSR1);
-  }
-
-  engine::Mail& stop_mail() noexcept { return stop_; }
-  // After the shard's thread has ended, or for the counters, which any thread may read.
-  const relay::ShardApp* app() const noexcept { return app_.get(); }
-
- private:
-  struct StopMail : engine::Mail {
-    Host* host = nullptr;
-  };
-
-  void Stop() noexcept {
-    shard_->StopListening(daemon_.listener_);
-    app_->Stop(shard_->loop().now() + kStopWithin);
-  }
-
-  Daemon& daemon_;
-  std::uint32_t number_;
-  engine::Shard* shard_ = nullptr;
-  engine::PosixPipePool pipes_;
-  std::unique_ptr<relay::ShardApp> app_;
-  StopMail stop_;
-};
-
 Daemon::Daemon(const Settings& settings,
                const Limits& limits,
                std::vector<std::string> shard_roots,
                engine::Log& log)
-    : settings_(settings),
+    : first_settings_(settings),
+      settings_(&settings),
       limits_(limits),
       log_(log),
       scanner_slots_(SlotLimit(limits.scanner_connections_max)),
@@ -128,18 +68,25 @@ Daemon::Daemon(const Settings& settings,
   ENGINE_CHECK(roots_.size() == limits.shards);
 }
 
-Daemon::~Daemon() = default;
+Daemon::~Daemon() {
+  // The shards have ended, or never began: a reload that they did not take is over.
+  if (pending_ != nullptr) pending_->settings->Release();
+  settings_->Release();
+}
 
-absl::Status Daemon::Start(int listener) {
-  listener_ = listener;
+absl::Status Daemon::Start(std::vector<engine::Listener>& listeners, ReloadSource source) {
+  listeners_ = &listeners;
+  for (std::uint32_t slot = 0; slot < listeners.size(); ++slot)
+    first_listeners_.push_back({slot, listeners[slot].fd()});
+  source_ = std::move(source);
   for (std::uint32_t i = 0; i < limits_.shards; ++i) {
     figures_.push_back(std::make_unique<ShardFigures>());
     hosts_.push_back(std::make_unique<Host>(*this, i));
   }
   if (absl::Status status = StartMonitor(); !status.ok()) return status;
-  engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_.config.engine.io));
+  engine::LoopChoice choice = engine::ProbeLoop(EngineChoice(settings_->config.engine.io));
   absl::Status status = StartShards(choice.picked);
-  if (!status.ok() && settings_.config.engine.io == IoChoice::kAuto &&
+  if (!status.ok() && settings_->config.engine.io == IoChoice::kAuto &&
       choice.picked != engine::IoChoice::kEpoll) {
     // The probe had its ring, but not every shard got one: locked memory is a limit of the user.
     choice = {.picked = engine::IoChoice::kEpoll,
@@ -160,7 +107,7 @@ absl::Status Daemon::Start(int listener) {
                  .Field("shards", limits_.shards)
                  .Field("sessions_max", limits_.sessions_max)
                  .Field("messages_max", limits_.messages_max)
-                 .Field("spool_reuse", settings_.spool_reuse)
+                 .Field("spool_reuse", settings_->spool_reuse)
                  .Field("spool_writes", engine::FileWorkName(governor_.work())));
   return absl::OkStatus();
 }
@@ -186,8 +133,8 @@ absl::Status Daemon::StartShards(engine::IoChoice io) {
     apps.push_back(hosts_[i].get());
     options.push_back({.io = io,
                        .disk = {.root = roots_[i],
-                                .directory_mode = settings_.sharing.directory_mode,
-                                .file_mode = settings_.sharing.file_mode},
+                                .directory_mode = settings_->sharing.directory_mode,
+                                .file_mode = settings_->sharing.file_mode},
                        .sockets_max = limits_.sessions_max + limits_.messages_max +
                                       kOtherSocketsPerShard + relay::ShardApp::kRefusingSessionsMax,
                        .stalls = &governor_,
@@ -203,14 +150,16 @@ void Daemon::Run() noexcept {
   ::sigemptyset(&wanted);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1})
     ::sigaddset(&wanted, signal);
+  bool reload_wanted = false;
   for (;;) {
-    const int signal = ::sigwaitinfo(&wanted, nullptr);
+    const timespec look_again = ToTimespec(kReloadLookEvery);
+    const int signal =
+        ::sigtimedwait(&wanted, nullptr, pending_ != nullptr ? &look_again : nullptr);
     if (signal == SIGTERM || signal == SIGINT) return;
     if (signal == SIGUSR1) LogCounters("counters");
-    if (signal == SIGHUP) {
-      log_.Write(engine::Level::kNotice,
-                 engine::LogLine("SIGHUP ignored: the command line is read at start alone"));
-    }
+    if (signal == SIGHUP) reload_wanted = true;
+    if (pending_ != nullptr) EndReload();
+    if (pending_ == nullptr && std::exchange(reload_wanted, false)) BeginReload();
   }
 }
 
@@ -253,6 +202,10 @@ std::uint64_t Daemon::Sum(Count count) const noexcept {
 void Daemon::LogCounters(std::string_view event) noexcept {
   engine::LogLine line(event);
   line.Field("sessions", shared_.sessions.load()).Field("messages", shared_.messages.load());
+  if (reloads_ + reloads_failed_ != 0) {
+    line.Field("reloads", reloads()).Field("reloads_failed", reloads_failed());
+    line.Field("generations", generations_alive());
+  }
   for (const CountRow& row : kCountRows) {
     const std::uint64_t sum = Sum(row.count);
     if (sum != 0) line.Field(row.log_name, sum);

@@ -86,22 +86,23 @@ void Daemon::PublishFacts() {
   facts_.version = millrace_build::kVersion;
   facts_.reloaded_at = engine::WallNow();
   facts_.shards = limits_.shards;
-  facts_.sessions_max = settings_.sessions_max;
-  facts_.messages_max = settings_.messages_max;
-  facts_.block_bytes_max = settings_.block_bytes_max * limits_.shards;
+  facts_.sessions_max = settings_->sessions_max;
+  facts_.messages_max = settings_->messages_max;
+  facts_.block_bytes_max = settings_->block_bytes_max * limits_.shards;
   facts_.scanners.clear();
-  for (const ScannerSettings& scanner : settings_.scanners)
+  for (const ScannerSettings& scanner : settings_->scanners)
     facts_.scanners.push_back({NameOf(scanner.name, scanner.socket), scanner.socket});
   facts_.listeners.clear();
-  for (const ListenerSettings& listener : settings_.listeners) {
+  for (const ListenerSettings& listener : settings_->listeners) {
+    if (!listener.present) continue;
     facts_.listeners.push_back({.name = NameOf(listener.name, listener.socket),
                                 .address = listener.socket,
                                 .index = listener.index});
   }
-  facts_.spool.directory = settings_.config.spool.directory;
-  facts_.spool.reuse = settings_.spool_reuse;
-  facts_.spool.bytes_free_min = settings_.spool_limits.floor.bytes_free_min;
-  facts_.spool.inodes_free_min = settings_.spool_limits.floor.inodes_free_min;
+  facts_.spool.directory = settings_->config.spool.directory;
+  facts_.spool.reuse = settings_->spool_reuse;
+  facts_.spool.bytes_free_min = settings_->spool_limits.floor.bytes_free_min;
+  facts_.spool.inodes_free_min = settings_->spool_limits.floor.inodes_free_min;
 }
 
 Snapshot Daemon::Facts() const {
@@ -112,6 +113,9 @@ Snapshot Daemon::Facts() const {
 Snapshot Daemon::TakeSnapshot() const {
   Snapshot now = Facts();
   now.stopping = stopping();
+  now.reloads = reloads();
+  now.reloads_failed = reloads_failed();
+  now.last_reload_failed = last_reload_failed_.load(std::memory_order_relaxed);
   now.taken_at = engine::WallNow();
   now.log_lines_dropped = log_.dropped();
   now.sessions = shared_.sessions.load(std::memory_order_relaxed);

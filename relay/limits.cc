@@ -46,9 +46,13 @@ DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint6
   // One connection per message in work is the most that can be wanted; orphans are messages in work
   // too.
   std::uint64_t connections = messages;
-  if (config.scanners[0].connections_max != 0) {
-    connections = std::min<std::uint64_t>(messages, config.scanners[0].connections_max);
+  std::uint64_t asked = 0;
+  bool unlimited = false;
+  for (const ScannerConfig& scanner : config.scanners) {
+    asked += scanner.connections_max;
+    unlimited = unlimited || scanner.connections_max == 0;
   }
+  if (!unlimited) connections = std::min(messages, asked);
   std::uint64_t sessions = config.quota.sessions_max;
   if (sessions == 0) {
     const std::uint64_t rest = left > messages + connections ? left - messages - connections : 0;

@@ -37,6 +37,7 @@ std::size_t Append(std::span<char> to,
 
 std::string_view WritePolicyBanks(const BankFacts& facts, std::span<char> to) noexcept {
   std::size_t used = 0;
+  if (!facts.of_listener.empty()) used = Append(to, used, {facts.of_listener});
   if (IsBankName(facts.daemon_name)) used = Append(to, used, {facts.daemon_name});
   if (!facts.auth_type.empty()) {
     used = Append(to, used, {"SMTP_AUTH"});

@@ -1,6 +1,7 @@
 // The names of amavisd's policy banks that one message asks for.
 //
-//   {daemon_name} (with -B) , SMTP_AUTH , SMTP_AUTH_<auth_type> , SMTP_AUTH_<auth_type>_<auth_ssf>
+//   [[listener]] policy_banks , {daemon_name} (with -B) , SMTP_AUTH , SMTP_AUTH_<auth_type> ,
+//   SMTP_AUTH_<auth_type>_<auth_ssf>
 //
 // The SMTP_AUTH names when {auth_type} is set, the last one when {auth_ssf} is too. Source:
 // amavisd-milter 1.7.2 mlfi.c. Macros come from outside: a name with an octet outside
@@ -15,9 +16,12 @@
 namespace relay {
 
 inline constexpr std::size_t kBankNameBytesMax = 128;  // a longer name is left out
-inline constexpr std::size_t kBankListBytesMax = 6 * kBankNameBytesMax;
+inline constexpr std::size_t kListenerBanksMax = 16;
+inline constexpr std::size_t kListenerBanksBytesMax = kListenerBanksMax * 65;
+inline constexpr std::size_t kBankListBytesMax = 6 * kBankNameBytesMax + kListenerBanksBytesMax;
 
 struct BankFacts {
+  std::string_view of_listener{};  // a list, checked and at most kListenerBanksBytesMax
   std::string_view daemon_name{};  // empty unless -B
   std::string_view auth_type{};
   std::string_view auth_ssf{};

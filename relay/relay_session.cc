@@ -30,10 +30,11 @@ RelaySession::RelaySession(ShardApp& shard,
                            const ListenerSettings& listener,
                            bool refusing) noexcept
     : shard_(shard),
-      listener_(listener),
+      listener_(&listener),
       filter_(refusing ? listener.refusing_filter : listener.filter, shard.blocks()),
       text_(shard.blocks()),
       refusing_(refusing) {
+  listener.settings->Retain();
   timer_.session = this;
   timer_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<SessionTimer&>(t).session->OnTimer(now);
@@ -43,6 +44,7 @@ RelaySession::RelaySession(ShardApp& shard,
 RelaySession::~RelaySession() {
   ENGINE_CHECK(message_ == nullptr && next_ == nullptr && pipe_ == nullptr);
   shard_.blocks().Give(unsent_);
+  listener_->settings->Release();
 }
 
 void RelaySession::Begin(int fd) noexcept {

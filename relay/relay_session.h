@@ -46,7 +46,7 @@ inline constexpr std::size_t kUnsentBytesMax = 4 * engine::kMiB;
 
 class RelaySession final : public engine::SocketEvents, public ScanOwner {
  public:
-  // `listener`: whose connection it is; outlives the session. `refusing`: over the session limit;
+  // `listener`: whose connection it is. `refusing`: over the session limit;
   // CONNECT is answered 421.
   RelaySession(ShardApp& shard, const ListenerSettings& listener, bool refusing) noexcept;
   ~RelaySession();
@@ -57,7 +57,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void Begin(int fd) noexcept;
 
   // Content is under way, or a verdict is awaited.
-  const ListenerSettings& listener() const noexcept { return listener_; }
+  const ListenerSettings& listener() const noexcept { return *listener_; }
   bool in_work() const noexcept;
   // Shutdown: answers a message in work with a temporary failure, then closes. Frees the session.
   void EndNow() noexcept;
@@ -106,6 +106,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void HintReading() noexcept;
 
   // relay_session_content.cc: envelope and content.
+  void TakeNewSettings() noexcept;
   void OnMail(const milter::Event& event) noexcept;
   void OnRcpt(const milter::Event& event) noexcept;
   bool OnData(const milter::Event& event) noexcept;
@@ -177,7 +178,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
                  const EditCounts& counts) noexcept;
 
   ShardApp& shard_;
-  const ListenerSettings& listener_;
+  const ListenerSettings* listener_;  // of a generation of settings that it holds on to
   milter::FilterSession filter_;
   SessionText text_;
   engine::SocketId id_{};

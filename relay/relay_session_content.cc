@@ -45,7 +45,19 @@ std::string_view RelaySession::MacroText(Macro macro) const noexcept {
   return text_.Get(macro);
 }
 
+// After a reload: a message is dealt with by one generation of settings from its beginning to its
+// end. What was negotiated stays.
+void RelaySession::TakeNewSettings() noexcept {
+  const ListenerSettings* newer = shard_.NewerOf(*listener_);
+  if (newer == nullptr) return;
+  newer->settings->Retain();
+  filter_.set_options(refusing_ ? newer->refusing_filter : newer->filter);
+  listener_->settings->Release();
+  listener_ = newer;
+}
+
 void RelaySession::OnMail(const milter::Event& event) noexcept {
+  TakeNewSettings();
   if (next_ != nullptr) {
     ENGINE_CHECK(message_ == nullptr);  // aborts_message came first
     message_ = next_;

@@ -33,7 +33,13 @@ std::uint64_t SpliceFrom(const SpoolConfig& config, bool unix_socket, bool on_tm
 }
 
 ListenerSettings ListenerSettingsOf(const ListenerConfig& config, std::uint32_t index) {
-  ListenerSettings settings{config, index, FailurePolicy(FailureOptionsOf(config)), {}, {}};
+  ListenerSettings settings;
+  static_cast<ListenerConfig&>(settings) = config;
+  settings.index = index;
+  settings.failure_policy = FailurePolicy(FailureOptionsOf(config));
+  if (settings.name.empty()) settings.name = settings.socket;
+  for (const std::string& bank : config.policy_banks)
+    settings.policy_bank_list += (settings.policy_bank_list.empty() ? "" : ",") + bank;
   settings.filter.protocol = ProtocolOf(config.reply_at);
   if (!config.request_macros) settings.filter.macro_lists = nullptr;
   settings.refusing_filter = settings.filter;
@@ -64,6 +70,7 @@ void FillSettings(const Config& config,
   for (const ListenerConfig& listener : config.listeners) {
     const auto index = static_cast<std::uint32_t>(settings->listeners.size());
     settings->listeners.push_back(ListenerSettingsOf(listener, index));
+    settings->listeners.back().id = ++settings->last_listener_id;
     // Text that is no address was refused long before (relay/startup); simulations have none.
     const absl::StatusOr<engine::Address> address = engine::ParseAddress(listener.socket);
     settings->listeners.back().splice_from =
@@ -71,6 +78,9 @@ void FillSettings(const Config& config,
   }
   for (std::size_t i = 0; i < scanners.size(); ++i)
     settings->scanners.push_back({config.scanners[i], scanners[i]});
+  for (ListenerSettings& listener : settings->listeners)
+    listener.settings = settings;
+  settings->spool_file_system = spool.file_system;
   settings->sessions_max = limits.sessions_max;
   settings->messages_max = limits.messages_max;
   settings->spool_limits.slots_max = limits.messages_max;

@@ -45,6 +45,7 @@ engine::SpoolOptions SpoolOptionsOf(const ShardParts& parts, engine::SpoolWork& 
 
 ShardApp::ShardApp(const ShardParts& parts) noexcept
     : parts_(parts),
+      settings_(&parts.settings),
       blocks_(parts.settings.block_bytes_max),
       spool_work_(parts.loop, blocks_, parts.governor),
       spool_(parts.loop.disk(), parts.settings.spool_limits, SpoolOptionsOf(parts, spool_work_)),
@@ -57,6 +58,7 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       refused_sessions_(kWarningsPerInterval, kWarningInterval),
       accept_warnings_(kWarningsPerInterval, kWarningInterval),
       splices_(parts.pipes != nullptr) {
+  settings_->Retain();
   tick_.app = this;
   tick_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<AppTimer&>(t).app->OnTick(now);
@@ -66,15 +68,28 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
 
 ShardApp::~ShardApp() {
   ENGINE_CHECK(done_);
+  settings_->Release();
+}
+
+void ShardApp::Take(const Settings& next) noexcept {
+  next.Retain();
+  settings_->Release();
+  settings_ = &next;
+}
+
+const ListenerSettings* ShardApp::NewerOf(const ListenerSettings& listener) const noexcept {
+  if (listener.settings == settings_) return nullptr;
+  const ListenerSettings& newer = settings_->listeners[listener.index];
+  return newer.id == listener.id ? &newer : nullptr;
 }
 
 void ShardApp::Adopt(int fd, std::uint32_t listener) noexcept {
-  const std::uint32_t limit = parts_.settings.sessions_max;
+  const std::uint32_t limit = settings().sessions_max;
   const std::uint32_t before = parts_.shared.sessions.fetch_add(1, std::memory_order_relaxed);
   RelaySession* session = nullptr;
   // Counted over all shards: each shard's table alone has room for the whole limit.
   if (!stopping_ && before < limit + kRefusingSessionsMax) {
-    session = sessions_.Make(*this, parts_.settings.listeners[listener], before >= limit);
+    session = sessions_.Make(*this, settings().listeners[listener], before >= limit);
   }
   if (session == nullptr || before >= limit) {
     counters_.Add(Count::kSessionsRefused);
@@ -101,7 +116,7 @@ SlotTaken ShardApp::TakeSlot(engine::SpoolWaiter* waiter,
                              engine::SpoolSlot** slot,
                              Refusal* why) noexcept {
   const std::uint32_t before = parts_.shared.messages.fetch_add(1, std::memory_order_relaxed);
-  if (before >= parts_.settings.messages_max) {
+  if (before >= settings().messages_max) {
     parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
     *why = SpoolFullRefusal("messages in work");
     return SlotTaken::kRefused;

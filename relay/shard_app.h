@@ -50,7 +50,7 @@ class ShardHost {
 
 // What the shard lives in; all of it outlives the shard.
 struct ShardParts {
-  const Settings& settings;
+  const Settings& settings;  // the generation to begin with
   engine::Loop& loop;
   engine::SlotPool& scanner_slots;  // shared by all shards
   SharedCounts& shared;
@@ -78,6 +78,12 @@ class ShardApp {
   // its index in Settings::listeners.
   void Adopt(int fd, std::uint32_t listener) noexcept;
 
+  // A new generation of settings. Sessions take it when their next message begins; what a shard
+  // was made with (sizes of its tables, its spool) is the same in all generations.
+  void Take(const Settings& next) noexcept;
+  // What `listener` has become; nullptr: nothing else, or it is no more.
+  const ListenerSettings* NewerOf(const ListenerSettings& listener) const noexcept;
+
   // Ends politely: sessions go on until their message in work is answered, at most until
   // `deadline`; then what is left gets 451, everything is closed and the spool removed. Idle
   // sessions are closed when nothing is in work any more. The caller has stopped listening.
@@ -85,11 +91,11 @@ class ShardApp {
   bool stopping() const noexcept { return stopping_; }
   bool done() const noexcept { return done_; }
 
-  const Settings& settings() const noexcept { return parts_.settings; }
-  const Config& config() const noexcept { return parts_.settings.config; }
+  const Settings& settings() const noexcept { return *settings_; }
+  const Config& config() const noexcept { return settings_->config; }
   engine::Loop& loop() noexcept { return parts_.loop; }
   engine::SlotPool& scanner_slots() noexcept { return parts_.scanner_slots; }
-  const ScannerSettings& scanner() const noexcept { return parts_.settings.scanners.front(); }
+  const ScannerSettings& scanner() const noexcept { return settings_->scanners.front(); }
   engine::BlockPool& blocks() noexcept { return blocks_; }
   engine::Spool& spool() noexcept { return spool_; }
   engine::SpoolWriter& writer() noexcept { return writer_; }
@@ -169,6 +175,7 @@ class ShardApp {
   void CloseEverything(engine::Time now) noexcept;
 
   ShardParts parts_;
+  const Settings* settings_;  // the newest generation that has come
   engine::BlockPool blocks_;
   engine::SpoolWork spool_work_;
   engine::Spool spool_;

@@ -62,4 +62,15 @@ absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
   return sharing;
 }
 
+absl::StatusOr<SpoolSharing> ShareSpool(const std::vector<engine::Address>& scanners,
+                                        const std::string& working_directory) {
+  SpoolSharing sharing;
+  for (const engine::Address& scanner : scanners) {
+    absl::StatusOr<SpoolSharing> one = ShareSpool(scanner, working_directory);
+    if (!one.ok()) return one.status();
+    if (!one->send_tempdir) sharing = *std::move(one);
+  }
+  return sharing;
+}
+
 }  // namespace relay

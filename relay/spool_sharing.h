@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/net/address.h"
@@ -34,6 +35,10 @@ struct SpoolSharing {
 // files below `working_directory` would not get its group, or we are not in it; the text names the
 // remedy.
 absl::StatusOr<SpoolSharing> ShareSpool(const engine::Address& scanner,
+                                        const std::string& working_directory);
+
+// What suits all scanners: where one of them is another user, all are told the file alone.
+absl::StatusOr<SpoolSharing> ShareSpool(const std::vector<engine::Address>& scanners,
                                         const std::string& working_directory);
 
 }  // namespace relay

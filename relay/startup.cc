@@ -24,17 +24,22 @@ namespace {
 constexpr mode_t kUmask = 0027;
 constexpr std::string_view kAmbiguousName = "amavis-";  // amavisd takes what follows for its log id
 
-std::string Absolute(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  return error ? path : absolute.lexically_normal().string();
+std::string Absolute(const std::string& path, const std::string& directory) {
+  return (std::filesystem::path(directory) / path).lexically_normal().string();
 }
 
 // An address whose path, if it has one, does not depend on the current folder.
-absl::StatusOr<engine::Address> AbsoluteAddress(const std::string& text) {
+absl::StatusOr<engine::Address> AbsoluteAddress(const std::string& text,
+                                                const std::string& directory) {
   absl::StatusOr<engine::Address> address = engine::ParseAddress(text);
   if (!address.ok() || !address->is_unix() || address->path().starts_with('/')) return address;
-  return engine::ParseAddress("unix:" + Absolute(std::string(address->path())));
+  return engine::ParseAddress("unix:" + Absolute(std::string(address->path()), directory));
+}
+
+absl::Status CannotOpen(const ListenerConfig& listener, const absl::Status& why) {
+  return absl::Status(
+      why.code(),
+      absl::StrCat("could not open milter socket ", listener.socket, ": ", why.message()));
 }
 
 absl::Status Named(std::string_view what, const absl::Status& status) {
@@ -98,9 +103,14 @@ std::optional<int> AnswerAtOnce(const CommandLine& line) {
       std::fprintf(
           stderr, "%s: %s\n\n%s", program.c_str(), line.error.c_str(), UsageText(program).c_str());
       return kExitUsage;
+    case CommandLine::Kind::kConfigError:
+      for (const std::string& error : line.config_errors)
+        std::fprintf(stderr, "%s: %s\n", program.c_str(), error.c_str());
+      return kExitConfig;
     case CommandLine::Kind::kCheckConfig: break;
   }
   Startup startup;
+  startup.warnings_ = line.warnings;
   Config config = line.config;
   const absl::Status status = startup.Check(config);
   return ReportCheck(status, startup, config);
@@ -111,7 +121,7 @@ absl::StatusOr<Startup> Startup::Prepare(Config& config) {
   ::umask(kUmask);
   absl::Status status = startup.Check(config);
   if (status.ok()) status = startup.OpenPidFile(config);
-  if (status.ok()) status = startup.OpenSocket(config);
+  if (status.ok()) status = startup.OpenSockets(config);
   if (status.ok()) status = startup.observers_.Open(startup.identity_, &startup.warnings_);
   if (status.ok()) status = BecomeForGood(startup.identity_);
   if (!status.ok()) {
@@ -122,6 +132,8 @@ absl::StatusOr<Startup> Startup::Prepare(Config& config) {
 }
 
 absl::Status Startup::Check(Config& config) {
+  std::error_code error;
+  directory_ = std::filesystem::current_path(error).string();
   foreground_ = config.program.foreground;
   DerivedLimits derived = DeriveLimits(config, UsableCores(), RaiseOpenFiles());
   if (!derived.error.empty()) return absl::ResourceExhaustedError(derived.error);
@@ -131,34 +143,34 @@ absl::Status Startup::Check(Config& config) {
   if (!identity.ok()) return identity.status();
   identity_ = *std::move(identity);
 
-  absl::StatusOr<engine::Address> address = AbsoluteAddress(config.listeners[0].socket);
-  if (!address.ok()) {
-    return Named(absl::StrCat("could not open milter socket ", config.listeners[0].socket),
-                 address.status());
+  for (const ListenerConfig& listener : config.listeners) {
+    const absl::StatusOr<engine::Address> address = AbsoluteAddress(listener.socket, directory_);
+    if (!address.ok()) return CannotOpen(listener, address.status());
   }
-  address_ = *std::move(address);
   for (const ScannerConfig& scanner : config.scanners) {
-    absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket);
+    absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket, directory_);
     if (!at.ok()) return Named("amavisd socket", at.status());
     scanners_.push_back(*std::move(at));
   }
 
-  config.spool.directory = Absolute(config.spool.directory);
-  config.program.pid_file = Absolute(config.program.pid_file);
-  CollectWarnings(config);
+  MakePathsAbsolute(config, directory_);
+  for (std::string& warning : ConfigWarnings(config))
+    warnings_.push_back(std::move(warning));
   const absl::Status observers = observers_.Check(config, &warnings_);
   if (!observers.ok()) return observers;
   return CheckWorkingDirectory(config);
 }
 
-void Startup::CollectWarnings(const Config& config) {
+std::vector<std::string> ConfigWarnings(const Config& config) {
+  std::vector<std::string> warnings;
   for (const ListenerConfig& listener : config.listeners) {
     for (std::string& warning : FailureWarnings(FailureOptionsOf(listener))) {
-      warnings_.push_back(config.listeners.size() == 1
-                              ? std::move(warning)
-                              : absl::StrCat("listener ", listener.socket, ": ", warning));
+      warnings.push_back(config.listeners.size() == 1
+                             ? std::move(warning)
+                             : absl::StrCat("listener ", listener.socket, ": ", warning));
     }
   }
+  return warnings;
 }
 
 absl::Status Startup::CheckWorkingDirectory(const Config& config) {
@@ -190,31 +202,47 @@ absl::Status Startup::OpenPidFile(const Config& config) {
   return absl::OkStatus();
 }
 
-absl::Status Startup::OpenSocket(const Config& config) {
+namespace {
+
+absl::StatusOr<engine::ListenOptions> ListenOptionsOf(const ListenerConfig& listener,
+                                                      const Identity& identity) {
   engine::ListenOptions options;
-  options.mode = config.listeners[0].socket_mode.value_or(kSocketModeDefault);
-  if (config.listeners[0].backlog != 0) options.backlog = config.listeners[0].backlog;
+  options.mode = listener.socket_mode.value_or(kSocketModeDefault);
+  if (listener.backlog != 0) options.backlog = listener.backlog;
   if (::geteuid() == 0) {
-    options.owner = identity_.user;
-    options.group = identity_.group;
+    options.owner = identity.user;
+    options.group = identity.group;
   }
-  if (!config.listeners[0].socket_owner.empty()) {
-    const absl::StatusOr<uid_t> owner = ResolveUser(config.listeners[0].socket_owner);
+  if (!listener.socket_owner.empty()) {
+    const absl::StatusOr<uid_t> owner = ResolveUser(listener.socket_owner);
     if (!owner.ok()) return Named("--socket-owner", owner.status());
     options.owner = *owner;
   }
-  if (!config.listeners[0].socket_group.empty()) {
-    const absl::StatusOr<gid_t> group = ResolveGroup(config.listeners[0].socket_group);
+  if (!listener.socket_group.empty()) {
+    const absl::StatusOr<gid_t> group = ResolveGroup(listener.socket_group);
     if (!group.ok()) return Named("--socket-group", group.status());
     options.group = *group;
   }
-  absl::StatusOr<engine::Listener> listener = engine::Listener::Open(address_, options);
-  if (listener.ok()) {
-    listener_ = *std::move(listener);
-    return absl::OkStatus();
-  }
-  const bool asked =
-      !config.listeners[0].socket_owner.empty() || !config.listeners[0].socket_group.empty();
+  return options;
+}
+
+}  // namespace
+
+void MakePathsAbsolute(Config& config, const std::string& directory) {
+  config.spool.directory = Absolute(config.spool.directory, directory);
+  config.program.pid_file = Absolute(config.program.pid_file, directory);
+}
+
+absl::StatusOr<engine::Listener> OpenListener(const ListenerConfig& config,
+                                              const Identity& identity,
+                                              const std::string& directory) {
+  const absl::StatusOr<engine::Address> address = AbsoluteAddress(config.socket, directory);
+  if (!address.ok()) return CannotOpen(config, address.status());
+  const absl::StatusOr<engine::ListenOptions> options = ListenOptionsOf(config, identity);
+  if (!options.ok()) return options.status();
+  absl::StatusOr<engine::Listener> listener = engine::Listener::Open(*address, *options);
+  if (listener.ok()) return listener;
+  const bool asked = !config.socket_owner.empty() || !config.socket_group.empty();
   if (asked && ::geteuid() != 0 && absl::IsPermissionDenied(listener.status())) {
     return absl::PermissionDeniedError(
         absl::StrCat("could not open milter socket: ",
@@ -222,6 +250,15 @@ absl::Status Startup::OpenSocket(const Config& config) {
                      "; only root can give a socket to another user: start as root with --user"));
   }
   return Named("could not open milter socket", listener.status());
+}
+
+absl::Status Startup::OpenSockets(const Config& config) {
+  for (const ListenerConfig& one : config.listeners) {
+    absl::StatusOr<engine::Listener> listener = OpenListener(one, identity_, directory_);
+    if (!listener.ok()) return listener.status();
+    listeners_.push_back(*std::move(listener));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Startup::Detach() {
@@ -265,7 +302,8 @@ void Startup::Stopping() noexcept {
 }
 
 void Startup::CleanUp() noexcept {
-  listener_.Unlink();
+  for (engine::Listener& listener : listeners_)
+    listener.Unlink();
   observers_.Unlink();
   pid_file_.Remove();
 }

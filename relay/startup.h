@@ -1,7 +1,7 @@
 // The way from a parsed command line to a daemon that serves: the order that start scripts rely on.
 //
-//   Prepare   limits -> identity -> addresses -> working directory -> pid file locked -> socket
-//   listens (mode, owner)
+//   Prepare   limits -> identity -> addresses -> working directory -> pid file locked -> sockets
+//   listen (mode, owner)
 //             -> privileges dropped for good.    Every error so far shows on the terminal, nothing
 //             is left behind.
 //   Detach    fork, setsid, chdir /, pid file written       (with -f: pid file alone). The parent
@@ -39,6 +39,17 @@ inline constexpr std::uint32_t kSocketModeDefault = 0660;
 // and answers the exit status. Empty: kRun.
 std::optional<int> AnswerAtOnce(const CommandLine& line);
 
+// Paths that do not begin with "/" are below `directory`.
+void MakePathsAbsolute(Config& config, const std::string& directory);
+
+// Settings that work and may surprise.
+std::vector<std::string> ConfigWarnings(const Config& config);
+
+// Makes the socket of a listener; a relative path is below `directory`.
+absl::StatusOr<engine::Listener> OpenListener(const ListenerConfig& config,
+                                              const Identity& identity,
+                                              const std::string& directory);
+
 class Startup {
  public:
   Startup(Startup&& other) noexcept = default;
@@ -55,7 +66,10 @@ class Startup {
   void CleanUp() noexcept;
 
   const Limits& limits() const noexcept { return limits_; }
-  const engine::Listener& listener() const noexcept { return listener_; }
+  // One per Config::listeners.
+  std::vector<engine::Listener>& listeners() noexcept { return listeners_; }
+  // That Prepare() was called in.
+  const std::string& directory() const noexcept { return directory_; }
   // One per Config::scanners.
   const std::vector<engine::Address>& scanners() const noexcept { return scanners_; }
   const ObserverSockets& observers() const noexcept { return observers_; }
@@ -69,14 +83,13 @@ class Startup {
   absl::Status Check(Config& config);  // all that leaves no trace
   absl::Status CheckWorkingDirectory(const Config& config);
   absl::Status OpenPidFile(const Config& config);
-  absl::Status OpenSocket(const Config& config);
-  void CollectWarnings(const Config& config);
+  absl::Status OpenSockets(const Config& config);
 
   Limits limits_;
   Identity identity_;
-  engine::Address address_;  // ours
   std::vector<engine::Address> scanners_;
-  engine::Listener listener_;
+  std::vector<engine::Listener> listeners_;
+  std::string directory_;
   ObserverSockets observers_;
   PidFile pid_file_;
   std::vector<std::string> warnings_;

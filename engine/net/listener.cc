@@ -276,6 +276,24 @@ absl::StatusOr<Listener> Listener::Inherit(int fd) {
   return listener;
 }
 
+absl::Status Listener::Adjust(mode_t mode, int backlog) {
+  ENGINE_CHECK(fd_ >= 0 && backlog > 0);
+  if (made_file_) {
+    const std::string path(address_.path());
+    const int file = ::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (file < 0) return Failed("open", errno);
+    struct stat now {};
+    int error = ::fstat(file, &now) == 0 ? 0 : errno;
+    if (error == 0 && (now.st_dev != device_ || now.st_ino != inode_)) error = EEXIST;
+    // By its descriptor: a link planted under the name is not followed.
+    if (error == 0 && ::chmod(absl::StrCat("/proc/self/fd/", file).c_str(), mode & 0777) != 0)
+      error = errno;
+    ::close(file);
+    if (error != 0) return Failed("set the mode of its file", error);
+  }
+  return ::listen(fd_, backlog) == 0 ? absl::OkStatus() : Failed("listen", errno);
+}
+
 void Listener::Unlink() noexcept {
   if (!std::exchange(made_file_, false)) return;
   const std::string path(address_.path());

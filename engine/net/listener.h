@@ -72,6 +72,9 @@ class Listener {
   int fd() const noexcept { return fd_; }  // -1: none
   const Address& address() const noexcept { return address_; }
 
+  // Gives a socket that listens another backlog and, where it has made its file, another mode.
+  absl::Status Adjust(mode_t mode, int backlog);
+
   // Removes the socket file if it is still the one made here (device and inode).
   void Unlink() noexcept;
 

@@ -95,16 +95,16 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
           world_, options.keep_log ? &log_lines_ : nullptr, &log_times_)),
       milter_address_(UnixAddress(kMilterPath)) {
   slots_.SetBounds(options.queue_bounds);
-  const relay::Limits limits{.shards = options.shards,
-                             .sessions_max = options.sessions_max,
-                             .messages_max = options.messages_max,
-                             .scanner_connections_max = options.messages_max,
-                             .descriptors_needed = 0,
-                             .descriptors_available = 0};
+  limits_ = {.shards = options.shards,
+             .sessions_max = options.sessions_max,
+             .messages_max = options.messages_max,
+             .scanner_connections_max = options.messages_max,
+             .descriptors_needed = 0,
+             .descriptors_available = 0};
   engine::SpoolDirReport spool;
   spool.reuse_allowed = options.spool_reuse;
   spool.file_system = options.spool_file_system;
-  relay::FillSettings(options.config, limits, {UnixAddress(kScannerPath)}, spool, &settings_);
+  relay::FillSettings(options.config, limits_, {UnixAddress(kScannerPath)}, spool, &settings_);
   settings_.spool_limits.floor = {};
   settings_.block_bytes_max = options.block_bytes_max;
   listener_ = world_.Listen(kMilterPath, 4096);
@@ -138,6 +138,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
 
 RelayWorld::~RelayWorld() {
   ENGINE_CHECK(finished_);
+  if (newest_ != &settings_) newest_->Release();
 }
 
 void RelayWorld::Freeze(Time until) {

@@ -17,6 +17,7 @@
 #ifndef MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 #define MILLRACE_TESTS_RELAY_RELAY_WORLD_H_
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -84,6 +85,11 @@ class RelayWorld {
   // Waits for orphans, stops the shards, and answers what was broken; empty: nothing.
   std::vector<std::string> Finish();
 
+  // A reload that all shards take at once.
+  void Reload(const relay::Config& config);
+  // Generations of settings, but for the first.
+  std::uint32_t generations_alive() const { return generations_alive_.load(); }
+
   // For scenarios that give up an invariant on purpose: edits of our own, rejects of our own.
   void set_edit_marker_checked(bool checked) { edit_marker_checked_ = checked; }
   void set_rejects_by_us(bool allowed) { rejects_by_us_ = allowed; }
@@ -124,6 +130,9 @@ class RelayWorld {
   sim::SimWorld world_;
   WorldOptions options_;
   relay::Settings settings_;
+  relay::Limits limits_;
+  std::atomic<std::uint32_t> generations_alive_{0};
+  const relay::Settings* newest_ = &settings_;
   engine::SlotPool slots_;
   relay::SharedCounts shared_;
   engine::StallGovernor governor_;

@@ -203,7 +203,7 @@ TEST_F(StartupTest, MakesRelativePathsAbsolute) {
     config_.spool.directory = "../spool";
     absl::StatusOr<Startup> startup = Startup::Prepare(config_);
     if (!startup.ok()) return std::string(startup.status().message());
-    std::string paths = std::string(startup->listener().address().path()) + " " +
+    std::string paths = std::string(startup->listeners().front().address().path()) + " " +
                         std::string(startup->scanners().front().path()) + " " +
                         config_.program.pid_file + " " + config_.spool.directory;
     startup->CleanUp();

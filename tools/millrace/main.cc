@@ -54,9 +54,10 @@ void LogSpool(engine::Log& log, const engine::SpoolDirReport& report, bool reuse
   log.Write(engine::Level::kNotice, line);
 }
 
-int Serve(relay::Config& config, relay::Startup& startup) {
+int Serve(relay::CommandLine& line, relay::Startup& startup, int argc, char** argv) {
+  relay::Config& config = line.config;
   absl::StatusOr<relay::SpoolSharing> sharing =
-      relay::ShareSpool(startup.scanners().front(), config.spool.directory);
+      relay::ShareSpool(startup.scanners(), config.spool.directory);
   if (!sharing.ok()) return Fail(config.program.name, sharing.status());
   engine::SpoolDirReport report;
   auto instance = engine::SpoolInstance::Prepare(
@@ -74,8 +75,10 @@ int Serve(relay::Config& config, relay::Startup& startup) {
   engine::Log log(MakeSink(config));
   log.set_debug_level(config.log.debug_level);
   log.Start();
-  for (const std::string& warning : startup.warnings())
-    log.Write(engine::Level::kWarning, warning);
+  for (const auto& warnings : {line.warnings, startup.warnings()}) {
+    for (const std::string& warning : warnings)
+      log.Write(engine::Level::kWarning, warning);
+  }
 
   relay::Settings settings;
   relay::FillSettings(config, startup.limits(), startup.scanners(), report, &settings);
@@ -86,7 +89,11 @@ int Serve(relay::Config& config, relay::Startup& startup) {
   for (std::uint32_t i = 0; i < startup.limits().shards; ++i)
     roots.push_back(instance->ShardRoot(i));
   relay::Daemon daemon(settings, startup.limits(), std::move(roots), log);
-  const absl::Status started = daemon.Start(startup.listener().fd());
+  const absl::Status started = daemon.Start(startup.listeners(),
+                                            {.argc = argc,
+                                             .argv = argv,
+                                             .directory = startup.directory(),
+                                             .identity = startup.identity()});
   if (!started.ok()) {
     [[maybe_unused]] const absl::Status removed = instance->Remove();  // else the next start does
     return Fail(config.program.name, started);
@@ -122,7 +129,7 @@ int main(int argc, char** argv) {
   if (const std::optional<int> status = relay::AnswerAtOnce(line)) return *status;
   absl::StatusOr<relay::Startup> startup = relay::Startup::Prepare(line.config);
   if (!startup.ok()) return Fail(line.config.program.name, startup.status());
-  const int status = Serve(line.config, *startup);
+  const int status = Serve(line, *startup, argc, argv);
   startup->CleanUp();
   return status;
 }

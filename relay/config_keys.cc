@@ -1,0 +1,204 @@
+// The rows of the single sections, and what the table says of itself.
+#include "relay/config_keys.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "relay/config_rows.h"
+#include "relay/config_value.h"
+
+namespace relay {
+namespace {
+
+using enum OnReload;
+
+constexpr std::array<std::string_view, kSectionCount> kSectionNames = {"program",
+                                                                       "engine",
+                                                                       "spool",
+                                                                       "log",
+                                                                       "quota",
+                                                                       "queue",
+                                                                       "metrics",
+                                                                       "control",
+                                                                       "listener",
+                                                                       "scanner"};
+
+constexpr std::array<std::string_view, kSectionCount> kSectionDocs = {
+    "The process.",
+    "Threads, and how they wait.",
+    "The files that messages are kept in while they are scanned.",
+    "What the log tells.",
+    "Limits of all listeners together.",
+    "Messages that wait for a scanner.",
+    "Figures for a monitoring system.",
+    "The control socket.",
+    "A socket that the mail server connects to, and what holds for its messages. There may be "
+    "several.",
+    "A scanner. There may be several.",
+};
+
+constexpr std::array<std::string_view, 4> kIo = {"auto", "uring", "uring-recv", "epoll"};
+constexpr std::array<std::string_view, 3> kFileWork = {"inline", "async", "auto"};
+constexpr std::array<std::string_view, 2> kNewlines = {"lf", "crlf"};
+constexpr std::array<std::string_view, 3> kSplice = {"auto", "on", "off"};
+constexpr std::array<std::string_view, 3> kAddresses = {"full", "domain", "none"};
+
+constexpr std::int64_t kDay = kTimeoutMax.count();
+
+std::string SetMetricsMode(const Key& key, const KeyValue& value, void* section) {
+  std::optional<std::uint32_t> mode;
+  std::string error = ReadModeValue(key, value, &mode);
+  if (error.empty()) static_cast<MetricsConfig*>(section)->socket_mode = *mode;
+  return error;
+}
+
+std::string MetricsModeText(const Key&, const void* section) {
+  return ModeText(static_cast<const MetricsConfig*>(section)->socket_mode);
+}
+
+std::string CheckControl(std::string_view text) {
+  if (text == "off" || CheckPath(text).empty()) return "";
+  return "is neither an absolute path nor \"off\"";
+}
+
+// clang-format off
+constexpr std::array kSingleKeys = {
+    Row<&ProgramConfig::pid_file>("pid_file", {.check = &CheckPath}, kRestart,
+        "File of the process id, locked while the daemon runs."),
+    Row<&ProgramConfig::user>("user", {.check = &CheckNotEmpty}, kRestart,
+        "User to run as; needed when root starts the daemon."),
+    Row<&ProgramConfig::group>("group", {.check = &CheckNotEmpty}, kRestart,
+        "Group to run as; without it the user's own."),
+
+    Row<&EngineConfig::shards>("shards", {.max = kShardsMax}, kRestart,
+        "Threads that serve; 0: one for each core that the process may run on."),
+    Row<&EngineConfig::io>("io", {.choices = kIo}, kRestart,
+        "How to wait for input."),
+
+    Row<&SpoolConfig::directory>("directory", {.check = &CheckPath}, kRestart,
+        "Where messages are kept while they are scanned."),
+    Row<&SpoolConfig::writes>("writes", {.choices = kFileWork}, kRestart,
+        "File work in the threads that serve, beside them, or beside them while the disk stalls."),
+    Row<&SpoolConfig::newlines>("newlines", {.choices = kNewlines}, kRestart,
+        "Line ends of the file that the scanner reads; crlf is not for amavisd."),
+    Row<&SpoolConfig::splice>("splice", {.choices = kSplice}, kRestart,
+        "Bodies by splice(2), with newlines = \"crlf\" alone."),
+
+    Row<&LogConfig::debug_level>("debug_level", {.max = kDebugLevelMax}, kNow,
+        "What the log tells beyond the line for each message."),
+    Row<&LogConfig::addresses>("addresses", {.choices = kAddresses}, kNow,
+        "How much of mail addresses the log shows."),
+
+    Row<&QuotaConfig::sessions_max>("sessions_max", {.max = kSessionsMax}, kRestart,
+        "Sessions at once, of all listeners; 0: by the limit of open files."),
+    Row<&QuotaConfig::messages_max>("messages_max", {.max = kMessagesMax}, kRestart,
+        "Messages in work at once, of all listeners; 0: by the limit of open files."),
+
+    Row<&QueueConfig::wait_max>("wait_max", {.max = kDay}, kNow,
+        "The longest wait of a message for its turn at a scanner."),
+
+    Row<&MetricsConfig::socket>("socket", {.check = &CheckSocket}, kRestart,
+        "Where OpenMetrics are served over HTTP; without one they are not."),
+    Key{Section::kMetrics, "socket_mode", KeyType::kMode, kRestart, "Mode of that socket, where it is a Unix socket.",
+        0, 0, {}, nullptr, &SetMetricsMode, &MetricsModeText},
+    Row<&MetricsConfig::allow_remote>("allow_remote", {}, kRestart,
+        "Serve them to other hosts, too: there is no authentication."),
+
+    Row<&ControlConfig::socket>("socket", {.check = &CheckControl}, kRestart,
+        "The control socket, a path; \"off\": none; without one, beside the pid file."),
+};
+// clang-format on
+
+std::vector<Key> AllKeys() {
+  std::vector<Key> keys(kSingleKeys.begin(), kSingleKeys.end());
+  for (const std::span<const Key> more : {ListenerKeys(), ScannerKeys()})
+    keys.insert(keys.end(), more.begin(), more.end());
+  return keys;
+}
+
+}  // namespace
+
+std::string_view SectionName(Section section) noexcept {
+  return kSectionNames[static_cast<std::size_t>(section)];
+}
+
+std::string_view SectionDoc(Section section) noexcept {
+  return kSectionDocs[static_cast<std::size_t>(section)];
+}
+
+std::span<const Key> Keys() {
+  static const std::vector<Key> keys = AllKeys();
+  return keys;
+}
+
+const Key* FindKey(Section section, std::string_view name) {
+  for (const Key& key : Keys()) {
+    if (key.section == section && key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+const void* StructOf(const Config& config, Section section, std::size_t index) {
+  switch (section) {
+    case Section::kProgram: return &config.program;
+    case Section::kEngine: return &config.engine;
+    case Section::kSpool: return &config.spool;
+    case Section::kLog: return &config.log;
+    case Section::kQuota: return &config.quota;
+    case Section::kQueue: return &config.queue;
+    case Section::kMetrics: return &config.metrics;
+    case Section::kControl: return &config.control;
+    case Section::kListener: return &config.listeners[index];
+    case Section::kScanner: return &config.scanners[index];
+  }
+  return nullptr;
+}
+
+void* StructOf(Config& config, Section section, std::size_t index) {
+  return const_cast<void*>(StructOf(std::as_const(config), section, index));
+}
+
+std::string AllowedText(const Key& key) {
+  switch (key.type) {
+    case KeyType::kFlag: return "true, false";
+    case KeyType::kNumber: return std::to_string(key.min) + " to " + std::to_string(key.max);
+    case KeyType::kTime: return TimeText(key.min) + " to " + TimeText(key.max);
+    case KeyType::kSize: return SizeText(key.min) + " to " + SizeText(key.max);
+    case KeyType::kMode: return "\"0001\" to \"0777\"";
+    case KeyType::kHeaderField: return "\"Name: value\" of printable ASCII";
+    case KeyType::kText:
+    case KeyType::kNames: return "";
+    case KeyType::kChoice: break;
+  }
+  std::string text;
+  for (const std::string_view choice : key.choices)
+    text += (text.empty() ? "\"" : ", \"") + std::string(choice) + "\"";
+  return text;
+}
+
+std::string_view TypeText(KeyType type) noexcept {
+  switch (type) {
+    case KeyType::kFlag: return "true or false";
+    case KeyType::kNumber: return "a number";
+    case KeyType::kTime: return "a time such as \"90s\", \"5m\", \"1h\"";
+    case KeyType::kSize: return "a size such as \"512B\", \"64KiB\", \"4MiB\"";
+    case KeyType::kText: return "a text";
+    case KeyType::kChoice: return "one of the choices";
+    case KeyType::kMode: return "an octal mode in quotes such as \"0660\"";
+    case KeyType::kHeaderField: return "a header field";
+    case KeyType::kNames: return "a list of texts";
+  }
+  return "";
+}
+
+std::string_view OnReloadText(OnReload reload) noexcept {
+  switch (reload) {
+    case kNow: return "next message";
+    case kSession: return "next session";
+    case kRestart: return "restart";
+  }
+  return "";
+}
+
+}  // namespace relay

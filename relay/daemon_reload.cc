@@ -1,0 +1,198 @@
+// Reloads: SIGHUP to "reloaded" or "reload refused".
+//
+//   read and check -> plan (reload_plan.h) -> open sockets -> settings by mail -> all have them ->
+//   end
+//         |               |                      |
+//         '---------------'----------------------'--> refused: nothing has changed
+#include <systemd/sd-daemon.h>
+
+#include <ctime>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "relay/daemon.h"
+#include "relay/daemon_host.h"
+#include "relay/startup.h"
+
+namespace relay {
+namespace {
+
+void TellReloading() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  const std::int64_t microseconds = now.tv_sec * 1'000'000 + now.tv_nsec / 1000;
+  ::sd_notify(0, absl::StrCat("RELOADING=1\nMONOTONIC_USEC=", microseconds).c_str());
+}
+
+void TellReady() noexcept {
+  ::sd_notify(0, "READY=1");
+}
+
+int BacklogOf(const ListenerConfig& listener) noexcept {
+  return listener.backlog != 0 ? listener.backlog : engine::kBacklogDefault;
+}
+
+}  // namespace
+
+void Daemon::RefuseReload(const std::vector<std::string>& errors) noexcept {
+  for (const std::string& error : errors) {
+    log_.Write(engine::Level::kError, engine::LogLine("reload refused").Field("error", error));
+  }
+  reloads_failed_.fetch_add(1, std::memory_order_relaxed);
+  last_reload_failed_.store(true, std::memory_order_relaxed);
+  log_.Write(engine::Level::kError,
+             engine::LogLine("nothing was reloaded")
+                 .Field("errors", errors.size())
+                 .Field("reloads_failed", reloads_failed())
+                 .Field("next", "the settings that were in force go on; mend the file"));
+  TellReady();
+}
+
+void Daemon::CloseOpened(const PendingReload& reload) noexcept {
+  for (const ListenerFd& opened : reload.opened) {
+    engine::Listener& listener = (*listeners_)[opened.slot];
+    listener.Unlink();
+    listener = engine::Listener();
+  }
+}
+
+// Opens the new sockets, then adjusts old ones. Answers what failed; then all is as it was.
+std::vector<std::string> Daemon::OpenForReload(const Config& config, PendingReload& reload) {
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const ReloadPlan::Listener& step = reload.plan.listeners[i];
+    if (!step.open) continue;
+    absl::StatusOr<engine::Listener> opened =
+        OpenListener(config.listeners[i], source_.identity, source_.directory);
+    if (!opened.ok()) {
+      CloseOpened(reload);
+      return {std::string(opened.status().message())};
+    }
+    if (step.slot >= listeners_->size()) listeners_->resize(step.slot + 1);
+    engine::Listener& place = (*listeners_)[step.slot];
+    place = *std::move(opened);
+    reload.opened.push_back({step.slot, place.fd()});
+  }
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const ReloadPlan::Listener& step = reload.plan.listeners[i];
+    if (!step.adjust) continue;
+    const ListenerConfig& listener = config.listeners[i];
+    const absl::Status adjusted = (*listeners_)[step.slot].Adjust(
+        listener.socket_mode.value_or(kSocketModeDefault), BacklogOf(listener));
+    if (adjusted.ok()) continue;
+    for (std::size_t j = 0; j <= i; ++j) {
+      const ReloadPlan::Listener& done = reload.plan.listeners[j];
+      if (!done.adjust) continue;
+      const ListenerSettings& before = settings_->listeners[done.slot];
+      // What cannot be put back is as the file that was refused has it; nothing else can be done.
+      [[maybe_unused]] const absl::Status back = (*listeners_)[done.slot].Adjust(
+          before.socket_mode.value_or(kSocketModeDefault), BacklogOf(before));
+    }
+    CloseOpened(reload);
+    return {std::string(adjusted.message())};
+  }
+  return {};
+}
+
+void Daemon::BeginReload() noexcept {
+  TellReloading();
+  CommandLine line = ParseCommandLine(source_.argc, source_.argv, source_.directory);
+  if (line.kind == CommandLine::Kind::kUsageError) line.config_errors = {line.error};
+  if (!line.config_errors.empty()) return RefuseReload(line.config_errors);
+  if (line.config_file.empty()) {
+    log_.Write(engine::Level::kNotice,
+               engine::LogLine("SIGHUP ignored: there is no --config to read again"));
+    return TellReady();
+  }
+  for (const auto& warnings : {line.warnings, ConfigWarnings(line.config)}) {
+    for (const std::string& warning : warnings)
+      log_.Write(engine::Level::kWarning, warning);
+  }
+  MakePathsAbsolute(line.config, source_.directory);
+  auto reload = std::make_unique<PendingReload>();
+  reload->plan = PlanReload(*settings_, line.config);
+  std::vector<std::string> errors = reload->plan.errors;
+  if (errors.empty()) errors = OpenForReload(line.config, *reload);
+  if (!errors.empty()) {
+    for (std::string& error : errors)
+      error = line.config_file + ": " + error;
+    return RefuseReload(errors);
+  }
+
+  auto next = std::make_unique<Settings>();
+  FillNextSettings(*settings_, limits_, line.config, reload->plan, next.get());
+  next->alive = &next_generations_alive_;
+  next->unused = [](const Settings& settings) noexcept {
+    settings.alive->fetch_sub(1, std::memory_order_relaxed);
+    delete &settings;
+  };
+  next_generations_alive_.fetch_add(1, std::memory_order_relaxed);
+  reload->settings = next.release();
+  for (const std::uint32_t slot : reload->plan.removed) {
+    engine::Listener& listener = (*listeners_)[slot];
+    reload->removed.push_back({slot, listener.fd()});
+    listener.Unlink();  // nobody finds it any more
+  }
+  log_.set_debug_level(line.config.log.debug_level);
+  reload->shards_listening = group_->size();
+  reload->shards_left = group_->size();
+  reload->mails = std::make_unique<PendingReload::TakeMail[]>(group_->size());
+  pending_ = std::move(reload);
+  for (std::uint32_t i = 0; i < group_->size(); ++i) {
+    PendingReload::TakeMail& mail = pending_->mails[i];
+    mail.host = hosts_[i].get();
+    mail.reload = pending_.get();
+    mail.deliver = [](engine::Mail& arrived) noexcept {
+      auto& take = static_cast<PendingReload::TakeMail&>(arrived);
+      take.host->Take(*take.reload);
+    };
+    group_->shard(engine::ShardId{i}).loop().Post(mail);
+  }
+}
+
+void Daemon::LogReload(const PendingReload& reload) noexcept {
+  for (const KeyChange& change : reload.plan.changes) {
+    log_.Write(engine::Level::kNotice,
+               engine::LogLine("setting changed")
+                   .Field("key", ChangedKeyText(change))
+                   .Field("from", change.from)
+                   .Field("to", change.to));
+  }
+  for (const ListenerFd& opened : reload.opened) {
+    const ListenerSettings& listener = reload.settings->listeners[opened.slot];
+    log_.Write(engine::Level::kNotice,
+               engine::LogLine("listener added")
+                   .Field("name", listener.name)
+                   .Field("socket", listener.socket));
+  }
+  for (const ListenerFd& removed : reload.removed) {
+    const ListenerSettings& listener = reload.settings->listeners[removed.slot];
+    log_.Write(engine::Level::kNotice,
+               engine::LogLine("listener removed")
+                   .Field("name", listener.name)
+                   .Field("socket", listener.socket)
+                   .Field("next", "its sessions go on"));
+  }
+  log_.Write(engine::Level::kNotice,
+             engine::LogLine("reloaded")
+                 .Field("generation", reload.settings->generation)
+                 .Field("settings_changed", reload.plan.changes.size())
+                 .Field("listeners_added", reload.opened.size())
+                 .Field("listeners_removed", reload.removed.size())
+                 .Field("generations", generations_alive()));
+}
+
+void Daemon::EndReload() noexcept {
+  if (pending_->shards_left.load(std::memory_order_acquire) != 0) return;
+  const std::unique_ptr<PendingReload> reload = std::move(pending_);
+  for (const ListenerFd& removed : reload->removed)
+    (*listeners_)[removed.slot] = engine::Listener();
+  const Settings* before = std::exchange(settings_, reload->settings);
+  before->Release();
+  reloads_.fetch_add(1, std::memory_order_relaxed);
+  last_reload_failed_.store(false, std::memory_order_relaxed);
+  PublishFacts();
+  LogReload(*reload);
+  TellReady();
+}
+
+}  // namespace relay
