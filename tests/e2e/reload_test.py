@@ -26,7 +26,7 @@ def connect(path):
 class Configured:
     """A daemon with a file: its first listener is the harness's socket, `extra` names others."""
 
-    def __init__(self, label, flags=()):
+    def __init__(self, label, flags=(), under=()):
         lab = stack().lab
         self.file = lab.directory("config") / f"{label}.toml"
         self.run_dir = lab.directory("run", 0o755, USER)
@@ -40,6 +40,7 @@ class Configured:
             self.scanner.path,
             lab.directory("work") / label,
             ["--config", str(self.file), *flags],
+            under=under,
         )
 
     def extra(self, name):
@@ -130,6 +131,22 @@ class ReloadTest(unittest.TestCase):
         self.assertFalse(made.extra("in").exists())
         self.assertIsNone(self.banks_by(made, made.first))
         self.assertEqual(made.daemon.stop(), 0)
+
+    def test_the_supervisor_is_told_of_each_reload(self):
+        path = stack().lab.directory("run", 0o755, USER) / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+            supervisor.bind(str(path))
+            supervisor.settimeout(60)
+            path.chmod(0o777)
+            made = Configured("notify", under=["env", f"NOTIFY_SOCKET={path}"])
+            self.addCleanup(made.daemon.terminate)
+            self.assertEqual(supervisor.recv(4096), b"READY=1")
+            made.write(first="answer_withn = 3")
+            for event in ("nothing was reloaded", "reloaded generation="):
+                made.reload(event)
+                self.assertTrue(supervisor.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC="))
+                self.assertEqual(supervisor.recv(4096), b"READY=1")
+                made.write()
 
     def test_sockets_of_all_listeners_are_removed_at_the_end(self):
         made = self.configured("ends")
