@@ -121,8 +121,9 @@ absl::StatusOr<Startup> Startup::Prepare(Config& config) {
   ::umask(kUmask);
   absl::Status status = startup.Check(config);
   if (status.ok()) status = startup.OpenPidFile(config);
-  if (status.ok()) status = startup.OpenSockets(config);
   if (status.ok()) status = startup.observers_.Open(startup.identity_, &startup.warnings_);
+  // Last: who can connect to them takes the daemon for one that is there.
+  if (status.ok()) status = startup.OpenSockets(config);
   if (status.ok()) status = BecomeForGood(startup.identity_);
   if (!status.ok()) {
     startup.CleanUp();
