@@ -50,6 +50,7 @@ int DescriptorOf(MHD_Connection* connection) noexcept {
 }  // namespace
 
 struct MetricsCallbacks {
+  // NOLINTNEXTLINE(readability-function-size): the library's signature
   static MHD_Result OnRequest(void* server,
                               MHD_Connection* connection,
                               const char* path,

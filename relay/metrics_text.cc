@@ -168,6 +168,11 @@ void WriteSlots(const Snapshot& now, MetricsWriter& writer) {
       {"millrace_slot_hold_seconds", Type::kGauge, "seconds", "How long a slot is held"},
       [](const Pool& pool) { return pool.hold_mean; },
       writer);
+}
+
+void WriteQueue(const Snapshot& now, MetricsWriter& writer) {
+  using Pool = engine::SlotPoolFigures;
+  const auto number = [](auto count) { return static_cast<std::int64_t>(count); };
   WriteGroups(
       now,
       {"millrace_queue_length", Type::kGauge, "", "Messages that wait for a scanner"},
@@ -306,6 +311,7 @@ std::string MetricsText(const Snapshot& snapshot, MetricsForm form) {
   WriteInUse(snapshot, writer);
   WriteListeners(snapshot, writer);
   WriteSlots(snapshot, writer);
+  WriteQueue(snapshot, writer);
   WriteTimes(snapshot, writer);
   WriteCounts(snapshot, writer);
   WriteSpool(snapshot.spool, writer);

@@ -39,7 +39,7 @@ std::string ControlSocketBeside(const std::string& pid_file) {
 }
 
 absl::Status ObserverSockets::Check(const Config& config, std::vector<std::string>* warnings) {
-  const absl::Status status = CheckMetrics(config);
+  absl::Status status = CheckMetrics(config);
   return status.ok() ? CheckControl(config, warnings) : status;
 }
 
@@ -97,8 +97,9 @@ absl::Status ObserverSockets::OpenOne(const Place& place,
   // One that nobody asked for is not waited for.
   if (!place.asked_for) options.release_ms = 0;
   absl::StatusOr<engine::Listener> opened = engine::Listener::Open(*place.address, options);
-  if (opened.ok()) *listener = *std::move(opened);
-  return opened.status();
+  if (!opened.ok()) return opened.status();
+  *listener = *std::move(opened);
+  return absl::OkStatus();
 }
 
 absl::Status ObserverSockets::Open(const Identity& identity, std::vector<std::string>* warnings) {
@@ -107,7 +108,7 @@ absl::Status ObserverSockets::Open(const Identity& identity, std::vector<std::st
     if (!status.ok()) return Named("could not open metrics socket", status);
   }
   if (!control_place_.address) return absl::OkStatus();
-  const absl::Status status =
+  absl::Status status =
       Named("could not open control socket", OpenOne(control_place_, identity, &control_));
   if (control_.fd() >= 0) return absl::OkStatus();
   if (control_place_.asked_for) return status;

@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+#include <charconv>
 #include <cstdio>
+#include <string_view>
 
 namespace relay {
 namespace {
@@ -15,14 +18,18 @@ engine::Time TimeOf(const timeval& value) noexcept {
   return std::chrono::seconds(value.tv_sec) + std::chrono::microseconds(value.tv_usec);
 }
 
+// "size resident shared ...", in pages.
 std::uint64_t ResidentBytes() {
   std::FILE* file = std::fopen("/proc/self/statm", "re");
   if (file == nullptr) return 0;
-  unsigned long size = 0;
-  unsigned long resident = 0;
-  const int read = std::fscanf(file, "%lu %lu", &size, &resident);
+  std::array<char, 128> text{};
+  const std::size_t read = std::fread(text.data(), 1, text.size() - 1, file);
   std::fclose(file);
-  return read == 2 ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+  const std::string_view line(text.data(), read);
+  const std::size_t begin = line.find(' ') + 1;
+  std::uint64_t pages = 0;
+  std::from_chars(line.data() + begin, line.data() + line.size(), pages);
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 // Since Linux 6.2 the folder's size is their number; before, they are counted one by one.
@@ -33,7 +40,7 @@ std::uint64_t OpenDescriptors() {
   DIR* folder = ::opendir("/proc/self/fd");
   if (folder == nullptr) return 0;
   std::uint64_t entries = 0;
-  while (::readdir(folder) != nullptr)
+  while (::readdir(folder) != nullptr)  // NOLINT(concurrency-mt-unsafe): nobody else has it
     ++entries;
   ::closedir(folder);
   constexpr std::uint64_t kNotOurs = 3;  // "." and "..", and the folder itself
