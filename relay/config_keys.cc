@@ -128,8 +128,8 @@ std::string_view SectionDoc(Section section) noexcept {
 }
 
 std::span<const Key> Keys() {
-  static const std::vector<Key> keys = AllKeys();
-  return keys;
+  static const std::vector<Key> kAll = AllKeys();
+  return kAll;
 }
 
 const Key* FindKey(Section section, std::string_view name) {

@@ -114,7 +114,7 @@ void Daemon::BeginReload() noexcept {
   if (errors.empty()) errors = OpenForReload(line.config, *reload);
   if (!errors.empty()) {
     for (std::string& error : errors)
-      error = line.config_file + ": " + error;
+      error = absl::StrCat(line.config_file, ": ", error);
     return RefuseReload(errors);
   }
 
