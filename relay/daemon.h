@@ -112,6 +112,7 @@ class Daemon final : public SnapshotSource {
 
   // daemon_reload.cc
   void BeginReload() noexcept;
+  void PostReload() noexcept;
   void EndReload() noexcept;
   void RefuseReload(const std::vector<std::string>& errors) noexcept;
   std::vector<std::string> OpenForReload(const Config& config, PendingReload& reload);

@@ -19,9 +19,11 @@
 
 namespace relay {
 
-// A reload on its way to the shards. Freed when all have taken it.
+// A reload on its way to the shards, twice: with the settings, and, once all shards have those,
+// with the new sockets. A connection may be handed over to any shard, and all must know its
+// listener. Freed when all have listened.
 struct Daemon::PendingReload {
-  struct TakeMail : engine::Mail {
+  struct ShardMail : engine::Mail {
     Host* host = nullptr;
     PendingReload* reload = nullptr;
   };
@@ -30,8 +32,9 @@ struct Daemon::PendingReload {
   ReloadPlan plan;
   std::vector<ListenerFd> opened;
   std::vector<ListenerFd> removed;
-  std::unique_ptr<TakeMail[]> mails;  // one per shard
-  std::atomic<std::uint32_t> shards_listening{0};
+  std::vector<ShardMail> take;  // one per shard, each posted once; never resized
+  std::vector<ShardMail> listen;
+  std::atomic<std::uint32_t> shards_without{0};  // the settings
   std::atomic<std::uint32_t> shards_left{0};
 };
 
@@ -78,12 +81,20 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
     for (const ListenerFd& listener : reload.removed)
       StopListening(listener);
     app_->Take(*reload.settings);
-    for (const ListenerFd& listener : reload.opened)
-      Listen(listener);
+    if (reload.shards_without.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
     // Nobody accepts there any more: who has connected already is not left behind.
-    if (reload.shards_listening.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      for (const ListenerFd& listener : reload.removed)
-        AcceptRest(listener);
+    for (const ListenerFd& listener : reload.removed)
+      AcceptRest(listener);
+    // The last of them may end the reload, and free it: nothing of it after that.
+    for (std::size_t i = reload.listen.size(); i > 0; --i) {
+      PendingReload::ShardMail& mail = reload.listen[i - 1];
+      mail.host->shard_->loop().Post(mail);
+    }
+  }
+  void ListenToNew(PendingReload& reload) noexcept {
+    if (!app_->stopping()) {
+      for (const ListenerFd& listener : reload.opened)
+        Listen(listener);
     }
     reload.shards_left.fetch_sub(1, std::memory_order_release);
   }

@@ -133,20 +133,32 @@ void Daemon::BeginReload() noexcept {
     listener.Unlink();  // nobody finds it any more
   }
   log_.set_debug_level(line.config.log.debug_level);
-  reload->shards_listening = group_->size();
-  reload->shards_left = group_->size();
-  reload->mails = std::make_unique<PendingReload::TakeMail[]>(group_->size());
   pending_ = std::move(reload);
-  for (std::uint32_t i = 0; i < group_->size(); ++i) {
-    PendingReload::TakeMail& mail = pending_->mails[i];
-    mail.host = hosts_[i].get();
-    mail.reload = pending_.get();
-    mail.deliver = [](engine::Mail& arrived) noexcept {
-      auto& take = static_cast<PendingReload::TakeMail&>(arrived);
-      take.host->Take(*take.reload);
+  PostReload();
+}
+
+void Daemon::PostReload() noexcept {
+  const std::uint32_t shards = group_->size();
+  pending_->shards_without = shards;
+  pending_->shards_left = shards;
+  pending_->take = std::vector<PendingReload::ShardMail>(shards);
+  pending_->listen = std::vector<PendingReload::ShardMail>(shards);
+  for (std::uint32_t i = 0; i < shards; ++i) {
+    for (auto* mails : {&pending_->take, &pending_->listen}) {
+      (*mails)[i].host = hosts_[i].get();
+      (*mails)[i].reload = pending_.get();
+    }
+    pending_->take[i].deliver = [](engine::Mail& arrived) noexcept {
+      auto& mail = static_cast<PendingReload::ShardMail&>(arrived);
+      mail.host->Take(*mail.reload);
     };
-    group_->shard(engine::ShardId{i}).loop().Post(mail);
+    pending_->listen[i].deliver = [](engine::Mail& arrived) noexcept {
+      auto& mail = static_cast<PendingReload::ShardMail&>(arrived);
+      mail.host->ListenToNew(*mail.reload);
+    };
   }
+  for (std::uint32_t i = 0; i < shards; ++i)
+    group_->shard(engine::ShardId{i}).loop().Post(pending_->take[i]);
 }
 
 void Daemon::LogReload(const PendingReload& reload) noexcept {
