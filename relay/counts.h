@@ -111,7 +111,7 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
     {Count::kRefusedAtData, "refused_at_data", "millrace_refusals_at_data", "",
      "Of the refusals: those given at DATA, before any content was sent"},
     {Count::kShedAtData, "shed_at_data", "millrace_shed_at_data", "",
-     "Of the refusals at DATA: the wait for a scanner would have been too long"},
+     "Messages whose wait for a scanner would have been too long, by what DATA could tell"},
     {Count::kQueueFull, "queue_full", "millrace_queue_refusals", "bound=\"length\"",
      "Messages for which the queue for a scanner had no room, in total or for their key"},
     {Count::kQueueKeyFull, "queue_key_full", "millrace_queue_refusals", "bound=\"key\"", ""},
