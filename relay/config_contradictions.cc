@@ -4,6 +4,7 @@
 
 #include "relay/config.h"
 #include "relay/config_rows.h"
+#include "relay/failure_keys.h"
 
 namespace relay {
 namespace {
@@ -55,6 +56,15 @@ void CheckGroups(const Config& config, Lines* lines) {
   }
 }
 
+void CheckFailureRules(const Config& config, Lines* lines) {
+  for (const ListenerConfig& listener : config.listeners) {
+    const std::string fault = FailureRulesFault(listener);
+    if (fault.empty()) continue;
+    const std::string name = listener.name.empty() ? listener.socket : listener.name;
+    lines->push_back("[[listener]] " + name + ": " + fault);
+  }
+}
+
 void CheckSpool(const Config& config, Lines* lines) {
   const SpoolConfig& spool = config.spool;
   const bool amavisd =
@@ -93,6 +103,7 @@ std::vector<std::string> Contradictions(const Config& config) {
   CheckNames(config.listeners, "listener", &lines);
   CheckNames(config.scanners, "scanner", &lines);
   CheckGroups(config, &lines);
+  CheckFailureRules(config, &lines);
   return lines;
 }
 

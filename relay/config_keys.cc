@@ -7,6 +7,7 @@
 
 #include "relay/config_rows.h"
 #include "relay/config_value.h"
+#include "relay/failure_keys.h"
 
 namespace relay {
 namespace {
@@ -112,7 +113,7 @@ constexpr std::array kSingleKeys = {
 
 std::vector<Key> AllKeys() {
   std::vector<Key> keys(kSingleKeys.begin(), kSingleKeys.end());
-  for (const std::span<const Key> more : {ListenerKeys(), ScannerKeys()})
+  for (const std::span<const Key> more : {ListenerKeys(), FailureKeys(), ScannerKeys()})
     keys.insert(keys.end(), more.begin(), more.end());
   return keys;
 }

@@ -32,7 +32,7 @@ std::string FaultOf(std::string_view code, std::string_view enhanced, std::strin
                        std::all_of(code.begin(), code.end(), IsDigit);
   if (!is_code) return "needs the form \"451 4.7.1 text\", with a code from 400 to 599";
   if (code == "421" || code == "521") {
-    return std::string(code) + " would end the mail server's session; use " +
+    return "has code " + std::string(code) + ", which would end the mail server's session; use " +
            (code == "421" ? "451" : "554");
   }
   if (!IsEnhancedCode(enhanced)) {
@@ -40,8 +40,8 @@ std::string FaultOf(std::string_view code, std::string_view enhanced, std::strin
            "\" is no enhanced status code";
   }
   if (enhanced[0] != code[0]) {
-    return "code " + std::string(code) + " and enhanced code " + std::string(enhanced) +
-           " are not of one class";
+    return "has code " + std::string(code) + " and enhanced code " + std::string(enhanced) +
+           ", which are not of one class";
   }
   if (text.empty()) return "has no text behind its codes";
   if (text.size() > FailureReply::kTextBytesMax) {

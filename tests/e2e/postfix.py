@@ -4,6 +4,7 @@ Listeners are named; each has a port of its own and the milter socket `run/NAME.
 can be started for it later, or never (then Postfix sees a dead milter).
 """
 
+import json
 import re
 import subprocess
 
@@ -90,6 +91,29 @@ class Postfix:
             lambda: f" {queue_id}: removed" in self.log(),
             f"queue id {queue_id} to leave the queue\n{self.log()[-2000:]}",
         )
+
+    def queue(self, queue_id):
+        """What postqueue(1) says of a message in the queue; None: it is not there."""
+        done = self._queue_command("postqueue", "-j")
+        entries = [json.loads(line) for line in done.splitlines()]
+        return next((entry for entry in entries if entry["queue_id"] == queue_id), None)
+
+    def release(self, queue_id):
+        """Lets a held message go on, as an operator does."""
+        self._queue_command("postsuper", "-H", queue_id)
+        self._queue_command("postqueue", "-f")
+
+    def _queue_command(self, program, *arguments):
+        done = subprocess.run(
+            [f"/usr/sbin/{program}", "-c", str(self.base / "config"), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise HarnessError(f"{program} {arguments}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def wait_for_log(self, pattern):
         return wait_until(

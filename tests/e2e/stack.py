@@ -29,11 +29,26 @@ LISTENERS = {
     "banks_default": ((), ("-B",)),
     "down": ((), ()),
     "down_pass": ((), ("-P",)),
+    # What the failure policy says, see CONFIGURATIONS.
+    "down_hold": ((), ("--unscanned-header=X-Unscanned: yes",)),
+    "down_reject": ((), ()),
     "server": ((), ("-D", "server")),
     # Behind it is what a test puts there: a recorder.
     "recorded": ((), ()),
 }
-WITHOUT_SCANNER = ("down", "down_pass")
+WITHOUT_SCANNER = ("down", "down_pass", "down_hold", "down_reject")
+# Files that a daemon of that name is given with --config.
+CONFIGURATIONS = {
+    "down_hold": """
+[[listener]]
+on_scanner_unreachable = "quarantine"
+""",
+    "down_reject": """
+[[listener]]
+on_scanner_unreachable = "reject"
+scanner_unreachable_reply = "550 5.7.0 No scanner, 100% no mail"
+""",
+}
 # A socket that exists but that nobody listens on, as after amavisd was stopped.
 DEAD_SOCKET = "/nonexistent/amavisd.sock"
 
@@ -118,6 +133,10 @@ class Stack:
         """The daemon behind Postfix's listener of that name."""
         if label not in self._daemons:
             _, flags = LISTENERS[label]
+            if label in CONFIGURATIONS:
+                file = self.lab.directory("settings") / f"{label}.toml"
+                file.write_text(CONFIGURATIONS[label])
+                flags = (f"--config={file}", *flags)
             scanner = DEAD_SOCKET if label in WITHOUT_SCANNER else self._amavisd.socket_path
             self._daemons[label] = self.daemon_class(
                 self.lab,

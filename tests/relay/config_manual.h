@@ -45,7 +45,12 @@ inline std::string SampleText(const Key& key) {
       {"socket_group", "\"postfix\""},
       {"scanner_group", "\"amavis\""},
       {"policy_banks", "[\"INCOMING\"]"},
-      {"unscanned_header", "\"X-Unscanned: yes\""}};
+      {"unscanned_header", "\"X-Unscanned: yes\""},
+      {"scanner_unreachable_reply", "\"451 4.6.0 Our scanner is being mended\""},
+      {"scan_failed_reply", "\"451 4.6.0 Our scanner could not read this\""},
+      {"overload_reply", "\"451 4.3.2 Too much mail at once, please try later\""},
+      {"internal_reply", "\"451 4.3.0 Please try again later\""},
+      {"message_limit_reply", "\"552 5.3.4 The message is beyond our limits\""}};
   const std::string standard = DefaultText(key);
   if (standard != "\"\"" && standard != "[]") return standard;
   if (key.section == Section::kMetrics) return "\"inet:9127@127.0.0.1\"";
