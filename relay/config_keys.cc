@@ -36,7 +36,7 @@ constexpr std::array<std::string_view, kSectionCount> kSectionDocs = {
     "The control socket.",
     "A socket that the mail server connects to, and what holds for its messages. There may be "
     "several.",
-    "A scanner. There may be several.",
+    "The scanner. This version serves one; a second is an error at start.",
 };
 
 constexpr std::array<std::string_view, 4> kIo = {"auto", "uring", "uring-recv", "epoll"};

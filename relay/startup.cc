@@ -148,6 +148,13 @@ absl::Status Startup::Check(Config& config) {
     const absl::StatusOr<engine::Address> address = AbsoluteAddress(listener.socket, directory_);
     if (!address.ok()) return CannotOpen(listener, address.status());
   }
+  if (config.scanners.size() > 1) {
+    // Nobody shares mail out between them yet, and a second one must not be left out in silence.
+    return absl::UnimplementedError(
+        absl::StrCat("the configuration has ",
+                     config.scanners.size(),
+                     " [[scanner]]: this version serves one; keep one of them"));
+  }
   for (const ScannerConfig& scanner : config.scanners) {
     absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket, directory_);
     if (!at.ok()) return Named("amavisd socket", at.status());
