@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/units.h"
 #include "engine/io/stall_governor.h"
 #include "relay/failure_rules.h"
 
@@ -40,6 +41,9 @@ enum class Newlines : std::uint8_t { kLf, kCrlf };
 // Bodies by splice(2), under kCrlf. kAuto: where it was measured to cost less.
 enum class SpliceChoice : std::uint8_t { kAuto, kOn, kOff };
 
+// A client for which the table of clients has no room.
+enum class TableFull : std::uint8_t { kPass, kRefuse };
+
 // Ranges of the numbers, both ends allowed.
 inline constexpr int kDebugLevelMax = 9;
 inline constexpr int kBacklogMax = 65535;
@@ -49,6 +53,13 @@ inline constexpr std::uint32_t kScannerConnectionsMax = 1'000'000;
 inline constexpr std::uint32_t kSessionsMax = 1'000'000;
 inline constexpr std::uint32_t kMessagesMax = 1'000'000;
 inline constexpr std::uint32_t kRecipientsMax = 1'000'000;
+inline constexpr std::uint32_t kClientSessionsMax = 1'000'000;
+inline constexpr std::uint32_t kClientMessagesMax = 100'000;
+inline constexpr std::uint32_t kClientRateMax = 100'000;
+inline constexpr std::uint32_t kTableEntriesMin = 1024;
+inline constexpr std::uint32_t kTableEntriesMax = 1U << 24U;
+inline constexpr std::int64_t kSpoolBytesMax = std::int64_t{1} << 50U;
+inline constexpr std::int64_t kSpoolInodesMax = std::int64_t{1} << 40U;
 inline constexpr std::uint32_t kHeaderBytesMin = 64 * 1024;
 inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kListenersMax = 32;
@@ -81,6 +92,10 @@ struct SpoolConfig {
   engine::FileWork writes = engine::FileWork::kAuto;
   Newlines newlines = Newlines::kLf;  // --spool-newlines; kCrlf: with ScannerKind::kOther alone
   SpliceChoice splice = SpliceChoice::kAuto;  // --spool-splice; kOn: with kCrlf alone
+  // What must stay free for others on its file system: amavisd unpacks there, too.
+  std::uint64_t bytes_free_min = 32 * engine::kMiB;
+  std::uint64_t inodes_free_min = 1000;
+  std::uint64_t bytes_used_max = 0;  // content of messages in work; 0: no limit
 };
 
 // [log]
@@ -89,10 +104,24 @@ struct LogConfig {
   LogAddresses addresses = LogAddresses::kFull;  // --log-addresses
 };
 
-// [quota]: of all listeners together. 0: derived from the limit of open files (relay/limits.h).
+// [quota]: of all listeners together.
 struct QuotaConfig {
+  // 0: derived from the limit of open files (relay/limits.h).
   std::uint32_t sessions_max = 0;  // --max-sessions
   std::uint32_t messages_max = 0;  // --max-messages: between DATA and verdict
+  // Of one client address, of one network. 0: no limit.
+  std::uint32_t client_sessions_max = 0;
+  std::uint32_t client_messages_max = 0;
+  std::uint32_t network_sessions_max = 0;
+  std::uint32_t network_messages_max = 0;
+  std::uint32_t client_message_rate = 0;   // a minute
+  std::uint32_t client_message_burst = 0;  // at once; 0: as many as the rate allows in a minute
+  std::uint32_t ipv4_prefix = 24;          // what a network is
+  std::uint32_t ipv6_prefix = 64;
+  std::vector<std::string> exempt;       // networks, besides loopback
+  std::uint32_t table_entries = 65'536;  // rounded up to a power of two
+  TableFull table_full = TableFull::kPass;
+  std::string refusal_text;  // of messages, instead of the one that names the limit
 };
 
 // [queue]
@@ -137,6 +166,10 @@ struct ListenerConfig {
 
   std::uint32_t recipients_max = kRecipientsDefault;     // --max-recipients: of one message
   std::uint32_t header_bytes_max = kHeaderBytesDefault;  // --max-header-bytes: of one message
+  // 0: no limit.
+  std::uint64_t message_bytes_max = 0;  // of one message, header and body
+  std::uint32_t sessions_max = 0;       // at once, of this listener
+  std::uint32_t messages_max = 0;       // between DATA and verdict
 };
 
 // [[scanner]]: one scanner.

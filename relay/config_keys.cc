@@ -5,9 +5,11 @@
 #include <array>
 #include <utility>
 
+#include "relay/client_key.h"
 #include "relay/config_rows.h"
 #include "relay/config_value.h"
 #include "relay/failure_keys.h"
+#include "relay/failure_rules.h"
 
 namespace relay {
 namespace {
@@ -44,6 +46,20 @@ constexpr std::array<std::string_view, 3> kFileWork = {"inline", "async", "auto"
 constexpr std::array<std::string_view, 2> kNewlines = {"lf", "crlf"};
 constexpr std::array<std::string_view, 3> kSplice = {"auto", "on", "off"};
 constexpr std::array<std::string_view, 3> kAddresses = {"full", "domain", "none"};
+
+constexpr std::array<std::string_view, 2> kTableFull = {"pass", "refuse"};
+
+std::string CheckNetwork(std::string_view text) {
+  const absl::StatusOr<Network> network = ParseNetwork(text);
+  return network.ok() ? "" : std::string(network.status().message());
+}
+
+// What a mail server takes behind our code.
+std::string CheckRefusalText(std::string_view text) {
+  std::string error;
+  if (!text.empty()) static_cast<void>(ParseFailureReply("451 4.7.1 " + std::string(text), &error));
+  return error;
+}
 
 constexpr std::int64_t kDay = kTimeoutMax.count();
 
@@ -86,6 +102,13 @@ constexpr std::array kSingleKeys = {
     Row<&SpoolConfig::splice>("splice", {.choices = kSplice}, kRestart,
         "Bodies by splice(2), with newlines = \"crlf\" alone."),
 
+    Row<&SpoolConfig::bytes_free_min>("bytes_free_min", {.max = kSpoolBytesMax, .is_size = true}, kRestart,
+        "Bytes that must be free on its file system for a new message."),
+    Row<&SpoolConfig::inodes_free_min>("inodes_free_min", {.max = kSpoolInodesMax}, kRestart,
+        "Inodes that must be free there for a new message."),
+    Row<&SpoolConfig::bytes_used_max>("bytes_used_max", {.max = kSpoolBytesMax, .is_size = true}, kNow,
+        "Content of all messages in work; 0B: no limit but what must stay free."),
+
     Row<&LogConfig::debug_level>("debug_level", {.max = kDebugLevelMax}, kNow,
         "What the log tells beyond the line for each message."),
     Row<&LogConfig::addresses>("addresses", {.choices = kAddresses}, kNow,
@@ -95,6 +118,30 @@ constexpr std::array kSingleKeys = {
         "Sessions at once, of all listeners; 0: by the limit of open files."),
     Row<&QuotaConfig::messages_max>("messages_max", {.max = kMessagesMax}, kRestart,
         "Messages in work at once, of all listeners; 0: by the limit of open files."),
+    Row<&QuotaConfig::client_sessions_max>("client_sessions_max", {.max = kClientSessionsMax}, kNow,
+        "Sessions at once of one client address; 0: no limit. Over it: 421 at CONNECT."),
+    Row<&QuotaConfig::client_messages_max>("client_messages_max", {.max = kClientMessagesMax}, kNow,
+        "Messages in work at once of one client address; 0: no limit. Over it: 451 4.7.1 at DATA."),
+    Row<&QuotaConfig::network_sessions_max>("network_sessions_max", {.max = kClientSessionsMax}, kNow,
+        "Sessions at once of one network; 0: no limit."),
+    Row<&QuotaConfig::network_messages_max>("network_messages_max", {.max = kClientMessagesMax}, kNow,
+        "Messages in work at once of one network; 0: no limit."),
+    Row<&QuotaConfig::client_message_rate>("client_message_rate", {.max = kClientRateMax}, kNow,
+        "Messages a minute of one client address; 0: no limit. Over it: 451 4.7.1 at DATA."),
+    Row<&QuotaConfig::client_message_burst>("client_message_burst", {.max = kClientRateMax}, kNow,
+        "Messages of one client address that may come at once; 0: as many as client_message_rate."),
+    Row<&QuotaConfig::ipv4_prefix>("ipv4_prefix", {.max = 32}, kNow,
+        "Bits of an IPv4 address that are its network."),
+    Row<&QuotaConfig::ipv6_prefix>("ipv6_prefix", {.max = 128}, kNow,
+        "Bits of an IPv6 address that are its network."),
+    Row<&QuotaConfig::exempt>("exempt", {.check = &CheckNetwork}, kNow,
+        "Networks whose clients are not counted, besides loopback."),
+    Row<&QuotaConfig::table_entries>("table_entries", {.min = kTableEntriesMin, .max = kTableEntriesMax}, kRestart,
+        "Addresses and networks that are counted at once, rounded up to a power of two; 64 bytes each."),
+    Row<&QuotaConfig::table_full>("table_full", {.choices = kTableFull}, kNow,
+        "What happens to a client for whom that has no room: it is let pass without being counted, or refused."),
+    Row<&QuotaConfig::refusal_text>("refusal_text", {.check = &CheckRefusalText}, kNow,
+        "Text of the 451 4.7.1 for messages over a limit; without one, it names the limit."),
 
     Row<&QueueConfig::wait_max>("wait_max", {.max = kDay}, kNow,
         "The longest wait of a message for its turn at a scanner."),

@@ -78,6 +78,12 @@ constexpr std::array kListenerKeys = {
     Row<&ListenerConfig::header_bytes_max>("header_bytes_max",
         {.min = kHeaderBytesMin, .max = kHeaderBytesMax, .is_size = true}, kNow,
         "Header of one message, all fields."),
+    Row<&ListenerConfig::message_bytes_max>("message_bytes_max", {.max = kSpoolBytesMax, .is_size = true}, kNow,
+        "Header and body of one message; 0B: no limit but the mail server's. Over it: 552."),
+    Row<&ListenerConfig::sessions_max>("sessions_max", {.max = kSessionsMax}, kNow,
+        "Sessions at once of this listener; 0: no limit of its own."),
+    Row<&ListenerConfig::messages_max>("messages_max", {.max = kMessagesMax}, kNow,
+        "Messages in work at once of this listener; 0: no limit of its own."),
 };
 
 constexpr std::array kScannerKeys = {

@@ -55,10 +55,19 @@ enum class Count : std::uint8_t {
   kOrphansReplied,
   kOrphansExpired,
   kOrphansEnded,
-  kWritesAsync,      // while the spool's disk stalls
-  kSessionsPaused,   // ... times that reading, or the reply to DATA, waited for it
-  kSlotWaits,        // ... of those: replies to DATA
-  kMessagesStalled,  // ... messages given up for it
+  kWritesAsync,            // while the spool's disk stalls
+  kSessionsPaused,         // ... times that reading, or the reply to DATA, waited for it
+  kSlotWaits,              // ... of those: replies to DATA
+  kMessagesStalled,        // ... messages given up for it
+  kQuotaListenerSessions,  // sessions and messages refused, by the limit
+  kQuotaListenerMessages,
+  kQuotaClientSessions,
+  kQuotaClientMessages,
+  kQuotaNetworkSessions,
+  kQuotaNetworkMessages,
+  kQuotaClientRate,
+  kQuotaTableFull,
+  kQuotaUncounted,  // sessions let pass because the table was full
   kEnd,
 };
 
@@ -153,6 +162,17 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
      "Replies to DATA that waited for the spool's disk"},
     {Count::kMessagesStalled, "messages_stalled", "millrace_stall_messages_given_up", "",
      "Messages given up because the spool's disk stalled"},
+    {Count::kQuotaListenerSessions, "quota_listener_sessions", "millrace_quota_refusals", "limit=\"listener-sessions\"",
+     "Connections told 421 and messages refused at DATA, by the limit that they met"},
+    {Count::kQuotaListenerMessages, "quota_listener_messages", "millrace_quota_refusals", "limit=\"listener-messages\"", ""},
+    {Count::kQuotaClientSessions, "quota_client_sessions", "millrace_quota_refusals", "limit=\"client-sessions\"", ""},
+    {Count::kQuotaClientMessages, "quota_client_messages", "millrace_quota_refusals", "limit=\"client-messages\"", ""},
+    {Count::kQuotaNetworkSessions, "quota_network_sessions", "millrace_quota_refusals", "limit=\"network-sessions\"", ""},
+    {Count::kQuotaNetworkMessages, "quota_network_messages", "millrace_quota_refusals", "limit=\"network-messages\"", ""},
+    {Count::kQuotaClientRate, "quota_client_rate", "millrace_quota_refusals", "limit=\"client-rate\"", ""},
+    {Count::kQuotaTableFull, "quota_table_full", "millrace_quota_refusals", "limit=\"table-full\"", ""},
+    {Count::kQuotaUncounted, "quota_uncounted", "millrace_quota_uncounted", "",
+     "Connections let pass without being counted because the table of clients was full"},
 }};
 // clang-format on
 

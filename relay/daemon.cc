@@ -63,6 +63,7 @@ Daemon::Daemon(const Settings& settings,
       limits_(limits),
       log_(log),
       scanner_slots_(SlotLimit(limits.scanner_connections_max)),
+      shared_(TableOptionsOf(settings.config.quota, engine::DrawHashSecret())),
       governor_(settings.config.spool.writes),
       roots_(std::move(shard_roots)) {
   ENGINE_CHECK(roots_.size() == limits.shards);
@@ -168,7 +169,7 @@ bool Daemon::Stop() noexcept {
   timespec begun{};
   ::clock_gettime(CLOCK_MONOTONIC, &begun);
   log_.Write(engine::Level::kNotice,
-             engine::LogLine("stopping").Field("messages", shared_.messages.load()));
+             engine::LogLine("stopping").Field("messages", shared_.messages.value()));
   for (std::uint32_t i = 0; i < group_->size(); ++i) {
     group_->shard(engine::ShardId{i}).loop().Post(hosts_[i]->stop_mail());
   }
@@ -201,7 +202,13 @@ std::uint64_t Daemon::Sum(Count count) const noexcept {
 
 void Daemon::LogCounters(std::string_view event) noexcept {
   engine::LogLine line(event);
-  line.Field("sessions", shared_.sessions.load()).Field("messages", shared_.messages.load());
+  line.Field("sessions", shared_.sessions.value()).Field("messages", shared_.messages.value());
+  if (settings_->clients.any()) {
+    const engine::KeyTableTotals totals = shared_.clients.Totals();
+    line.Field("quota_keys", totals.keys)
+        .Field("quota_connections", totals.connections)
+        .Field("quota_in_flight", totals.in_flight);
+  }
   if (reloads_ + reloads_failed_ != 0) {
     line.Field("reloads", reloads()).Field("reloads_failed", reloads_failed());
     line.Field("generations", generations_alive());

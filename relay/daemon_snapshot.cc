@@ -118,8 +118,8 @@ Snapshot Daemon::TakeSnapshot() const {
   now.last_reload_failed = last_reload_failed_.load(std::memory_order_relaxed);
   now.taken_at = engine::WallNow();
   now.log_lines_dropped = log_.dropped();
-  now.sessions = shared_.sessions.load(std::memory_order_relaxed);
-  now.messages = shared_.messages.load(std::memory_order_relaxed);
+  now.sessions = shared_.sessions.value();
+  now.messages = shared_.messages.value();
   now.slots.push_back(SlotsOf(scanner_slots_));
   AddShards(&now);
   const engine::StallCounts stalls = governor_.counts(engine::MonotonicNow());

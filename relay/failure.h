@@ -109,6 +109,9 @@ constexpr Refusal TooManyRecipientsRefusal() noexcept {
 constexpr Refusal HeaderTooLargeRefusal() noexcept {
   return {FailureClass::kMessageLimit, 552, "5.3.4", "Message header is too large", "header bytes"};
 }
+constexpr Refusal MessageTooLargeRefusal() noexcept {
+  return {FailureClass::kMessageLimit, 552, "5.3.4", "Message is too large", "message bytes"};
+}
 constexpr Refusal EnvelopeTooLargeRefusal() noexcept {
   return {
       FailureClass::kMessageLimit, 552, "5.3.4", "Message envelope is too large", "envelope bytes"};

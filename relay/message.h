@@ -20,6 +20,7 @@
 #include "engine/base/arena.h"
 #include "engine/spool/newlines.h"
 #include "engine/spool/spool.h"
+#include "relay/client_quota.h"
 #include "relay/failure.h"
 #include "relay/macro_name.h"
 #include "relay/spool_wait.h"
@@ -88,10 +89,12 @@ struct Message {
   engine::SpoolSlot* slot = nullptr;
   std::string_view slot_name;  // of the slot while this message or its scan job has it
   SpoolWait spool_wait;
+  MessageHold hold;  // of quotas; its scan job's once that has begun
   ScanJob* job = nullptr;
   engine::Time began_at{};
-  engine::Time content_end_at{};  // end of message
-  std::uint64_t wire_bytes = 0;   // header and body as the mail server sent them
+  engine::Time content_end_at{};     // end of message
+  std::uint64_t declared_bytes = 0;  // SIZE of MAIL, where a limit asks for it
+  std::uint64_t wire_bytes = 0;      // header and body as the mail server sent them
   std::uint32_t recipient_count = 0;
   std::uint32_t header_bytes = 0;
   std::uint32_t header_fields = 0;

@@ -76,6 +76,7 @@ bool RelaySession::ReadEvents(engine::Bytes bytes) noexcept {
 }
 
 void RelaySession::OnTurnEnd(engine::SocketId) noexcept {
+  CheckBytes();
   if (writing_) EndWriting();
   if (!SendOut()) return;
   ConsiderSplice();
@@ -140,6 +141,7 @@ void RelaySession::SetText(SessionText::Field field, std::string_view text) noex
 
 void RelaySession::ForgetConnection() noexcept {
   ForgetMailMacros();
+  LeaveClient();
   text_.Clear();
   text_lost_ = false;
   is_postfix_ = false;
@@ -201,8 +203,9 @@ bool RelaySession::OnConnect(const milter::Event& event) noexcept {
   SetText(SessionText::Field::kHelo, {});
   SetText(SessionText::Field::kAddress, {address.data(), used + bytes});
   client_port_ = is_inet ? event.client.port : std::uint16_t{0};
+  const bool admitted = AdmitClient(event.client);
   if (!event.reply_due) return true;
-  if (!refusing_) return ReplyContinue();
+  if (admitted && !refusing_) return ReplyContinue();
   milter::ReplyWriter writer = Writer();
   ENGINE_CHECK(writer.ReplyCode(kTooManyConnections));
   return Took(writer);

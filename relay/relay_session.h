@@ -24,6 +24,7 @@
 #include "engine/io/loop.h"
 #include "milter/replies.h"
 #include "milter/session.h"
+#include "relay/client_quota.h"
 #include "relay/failure_policy.h"
 #include "relay/message.h"
 #include "relay/scan_job.h"
@@ -55,6 +56,9 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   // May free the session: where the loop cannot take the descriptor.
   void Begin(int fd) noexcept;
+
+  // What it holds of quotas: given back as the session is freed.
+  SessionHold& hold() noexcept { return hold_; }
 
   // Content is under way, or a verdict is awaited.
   const ListenerSettings& listener() const noexcept { return *listener_; }
@@ -126,6 +130,13 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   std::string_view MacroText(Macro macro) const noexcept;
   std::uint16_t ClientPort() const noexcept;
 
+  // relay_session_quota.cc: limits per listener, client and network; sizes.
+  bool AdmitClient(const milter::Client& client) noexcept;
+  void LeaveClient() noexcept;
+  void NoteDeclaredSize(std::string_view arguments) noexcept;
+  bool TakeQuota(Refusal* refusal) noexcept;
+  void CheckBytes() noexcept;
+
   // relay_session_queue.cc: the wait for a scanner.
   bool WouldWaitTooLong() noexcept;
   engine::Time WaitAtMost() const noexcept;
@@ -190,7 +201,9 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   std::uint32_t unsent_from_ = 0;
   std::uint32_t unsent_to_ = 0;
   std::uint32_t out_used_ = 0;  // of the shard's out(), in this turn
+  SessionHold hold_;
   std::uint16_t client_port_ = 0;
+  QuotaLimit refused_by_ = QuotaLimit::kNone;  // its client is over a limit
   bool refusing_ = false;
   bool is_postfix_ = false;
   bool text_lost_ = false;  // the pool had no room for a text: messages are refused

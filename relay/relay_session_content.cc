@@ -73,6 +73,7 @@ void RelaySession::OnMail(const milter::Event& event) noexcept {
   if (!queue_id.empty()) message_->received_queue_id = message_->arena.Copy(queue_id);
   if (!message_->SetSender(event.name)) message_->Refuse(message_->EnvelopeNoRoomRefusal());
   if (text_lost_) message_->Refuse(InternalRefusal("session text"));
+  NoteDeclaredSize(event.value);
 }
 
 void RelaySession::OnRcpt(const milter::Event& event) noexcept {
@@ -116,9 +117,11 @@ SlotTaken RelaySession::TakeSlot(bool may_wait, Refusal* refusal) noexcept {
     *refusal = OverloadRefusal("would wait too long");
     return SlotTaken::kRefused;
   }
+  if (!TakeQuota(refusal)) return SlotTaken::kRefused;
   engine::SpoolSlot* slot = nullptr;
   const SlotTaken taken = shard_.TakeSlot(may_wait ? &message.spool_wait : nullptr, &slot, refusal);
   if (slot != nullptr) UseSlot(*slot);
+  if (taken == SlotTaken::kRefused) shard_.GiveBack(message.hold);
   return taken;
 }
 
@@ -272,6 +275,7 @@ bool RelaySession::OnEndOfMessage() noexcept {
   // Held still where the end came before the socket was ever read by splice(2): not while it scans.
   ENGINE_CHECK(pipe_ == nullptr || pipe_->bytes() == 0);
   DropPipe();
+  CheckBytes();
   message_->state = MessageState::kScanning;
   if (writing_) EndWriting();
   HintReading();

@@ -95,6 +95,7 @@ void RelaySession::FailMessage(const Refusal& refusal, engine::SpoolFate fate) n
   shard_.GiveSlotBack(*message_->slot, fate);
   message_->slot = nullptr;
   message_->slot_name = {};
+  shard_.ForgetSpoolBytes(message_->hold);
   // Its file work will not be told any more; where the answer waits for it, that comes now.
   if (message_->spool_wait.what != SpoolWait::For::kNothing)
     shard_.loop().Set(message_->spool_wait.timer, shard_.loop().now());

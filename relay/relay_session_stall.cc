@@ -103,6 +103,7 @@ bool RelaySession::WaitForSlot() noexcept {
   if (wait.held.empty()) {
     // No room to wait: refused now, and read on.
     GiveUpWait();
+    shard_.GiveBack(message_->hold);
     SetReading();
     filter_.Feed(unread);
     return RefuseData(InternalRefusal("memory"));
@@ -124,6 +125,7 @@ void RelaySession::OnSlot(engine::SpoolSlot* slot, engine::SpoolRefusal why) noe
 
 // The reply to DATA that had to wait (no text: CONTINUE), then the commands that came behind it.
 void RelaySession::AnswerData(const Refusal& refusal) noexcept {
+  if (!refusal.text.empty()) shard_.GiveBack(message_->hold);
   SpoolWait& wait = message_->spool_wait;
   const engine::Bytes held = wait.held;
   const std::size_t bytes = wait.held_bytes;

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "ampdp/request_writer.h"
 #include "engine/base/check.h"
@@ -56,6 +57,7 @@ bool RelaySession::StartScan() noexcept {
   }
   message_->slot = nullptr;  // the job's from here on
   message_->job = job;
+  job->Keep(std::exchange(message_->hold, {}));
   const ScannerConfig& scanner = shard_.scanner();
   job->Start({.wait_until = shard_.loop().now() + shard_.config().queue.wait_max,
               .answer_by = AnswerBy(),

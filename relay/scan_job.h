@@ -29,6 +29,7 @@
 #include "engine/io/loop.h"
 #include "engine/quota/slot_pool.h"
 #include "engine/spool/spool.h"
+#include "relay/client_quota.h"
 #include "relay/failure.h"
 
 namespace relay {
@@ -96,6 +97,10 @@ class ScanJob final : public engine::SocketEvents {
   // abandoned before. Frees the job unless it is kLeaving (its ticket is still out).
   void Kill() noexcept;
 
+  // What the message holds of quotas, until the scan has ended: given back as the job is freed.
+  void Keep(const MessageHold& hold) noexcept { hold_ = hold; }
+  MessageHold& hold() noexcept { return hold_; }
+
   State state() const noexcept { return state_; }
 
   void OnBytes(engine::SocketId id, engine::Bytes bytes) noexcept override;
@@ -149,6 +154,7 @@ class ScanJob final : public engine::SocketEvents {
   JobTicket ticket_;
   ScanDeadlines deadlines_;
   ScanTimes times_;
+  MessageHold hold_;
   std::uint32_t busy_tries_ = 0;
   int connect_error_ = 0;
   bool has_scanner_slot_ = false;

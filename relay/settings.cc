@@ -8,10 +8,6 @@
 namespace relay {
 namespace {
 
-// What must stay free for others on the spool's file system: amavisd unpacks there, too.
-constexpr std::uint64_t kSpoolBytesFreeMin = 32 * engine::kMiB;
-constexpr std::uint64_t kSpoolInodesFreeMin = 1000;
-
 // While the disk stalls, at hand for mail servers whose DATA cannot wait (old versions, no DATA).
 constexpr std::uint32_t kSpareSlots = 4;
 
@@ -67,6 +63,7 @@ void FillSettings(const Config& config,
   ENGINE_CHECK(!config.listeners.empty() && !scanners.empty());
   ENGINE_CHECK(scanners.size() == config.scanners.size());
   settings->config = config;
+  settings->clients = ClientLimitsOf(config.quota);
   for (const ListenerConfig& listener : config.listeners) {
     const auto index = static_cast<std::uint32_t>(settings->listeners.size());
     settings->listeners.push_back(ListenerSettingsOf(listener, index));
@@ -75,6 +72,9 @@ void FillSettings(const Config& config,
     const absl::StatusOr<engine::Address> address = engine::ParseAddress(listener.socket);
     settings->listeners.back().splice_from =
         SpliceFrom(config.spool, !address.ok() || address->is_unix(), spool.file_system == "tmpfs");
+    // Who is too many is told at CONNECT.
+    ListenerSettings& made = settings->listeners.back();
+    if (settings->clients.at_connect()) made.filter = made.refusing_filter;
   }
   for (std::size_t i = 0; i < scanners.size(); ++i)
     settings->scanners.push_back({config.scanners[i], scanners[i]});
@@ -84,8 +84,8 @@ void FillSettings(const Config& config,
   settings->sessions_max = limits.sessions_max;
   settings->messages_max = limits.messages_max;
   settings->spool_limits.slots_max = limits.messages_max;
-  settings->spool_limits.floor = {.bytes_free_min = kSpoolBytesFreeMin,
-                                  .inodes_free_min = kSpoolInodesFreeMin};
+  settings->spool_limits.floor = {.bytes_free_min = config.spool.bytes_free_min,
+                                  .inodes_free_min = config.spool.inodes_free_min};
   settings->spool_limits.spare_slots = kSpareSlots;
   // A scanner on another host may cache what it has read.
   settings->spool_reuse =

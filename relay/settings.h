@@ -6,7 +6,6 @@
 #ifndef MILLRACE_RELAY_SETTINGS_H_
 #define MILLRACE_RELAY_SETTINGS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,18 +14,14 @@
 #include "engine/spool/spool.h"
 #include "engine/spool/spool_dir.h"
 #include "milter/negotiate.h"
+#include "relay/client_quota.h"
 #include "relay/config.h"
 #include "relay/failure_policy.h"
 #include "relay/limits.h"
+#include "relay/shared_counts.h"
 #include "relay/spool_sharing.h"
 
 namespace relay {
-
-// Taken from by all shards, one atomic operation each: limits in total are exact.
-struct SharedCounts {
-  alignas(64) std::atomic<std::uint32_t> sessions{0};
-  alignas(64) std::atomic<std::uint32_t> messages{0};
-};
 
 // A listener as its sessions see it.
 struct Settings;
@@ -72,6 +67,7 @@ struct Settings {
   std::uint32_t sessions_max = 0;
   std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended
   engine::SpoolLimits spool_limits;  // of one shard
+  ClientLimits clients;
   bool spool_reuse = true;
   std::string spool_file_system;  // what the spool lies on, in words
   SpoolSharing sharing;

@@ -57,6 +57,8 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       broken_replies_(kWarningsPerInterval, kWarningInterval),
       refused_sessions_(kWarningsPerInterval, kWarningInterval),
       accept_warnings_(kWarningsPerInterval, kWarningInterval),
+      refused_clients_(kWarningsPerInterval, kWarningInterval),
+      table_full_(kWarningsPerInterval, kWarningInterval),
       splices_(parts.pipes != nullptr) {
   settings_->Retain();
   tick_.app = this;
@@ -83,41 +85,47 @@ const ListenerSettings* ShardApp::NewerOf(const ListenerSettings& listener) cons
   return newer.id == listener.id ? &newer : nullptr;
 }
 
-void ShardApp::Adopt(int fd, std::uint32_t listener) noexcept {
+void ShardApp::Adopt(int fd, std::uint32_t listener_index) noexcept {
+  const ListenerSettings& listener = settings().listeners[listener_index];
   const std::uint32_t limit = settings().sessions_max;
-  const std::uint32_t before = parts_.shared.sessions.fetch_add(1, std::memory_order_relaxed);
+  const std::uint32_t before = parts_.shared.sessions.Add();
+  SessionHold hold;
+  const bool refusing = before >= limit || !TakeListener(listener, &hold);
   RelaySession* session = nullptr;
   // Counted over all shards: each shard's table alone has room for the whole limit.
   if (!stopping_ && before < limit + kRefusingSessionsMax) {
-    session = sessions_.Make(*this, settings().listeners[listener], before >= limit);
+    session = sessions_.Make(*this, listener, refusing);
   }
-  if (session == nullptr || before >= limit) {
+  if (session == nullptr || refusing) {
     counters_.Add(Count::kSessionsRefused);
     if (const auto suppressed = refused_sessions_.Admit(parts_.loop.now())) {
+      const bool of_listener = before < limit && refusing;
       Write(engine::Level::kWarning,
-            Line(stopping_ ? "session while stopping" : "too many sessions")
-                .Field("limit", limit)
+            Line(stopping_     ? "session while stopping"
+                 : of_listener ? "too many sessions of a listener"
+                               : "too many sessions")
+                .Field("limit", of_listener ? listener.sessions_max : limit)
                 .Field("suppressed", *suppressed)
                 .Field("next", session != nullptr ? "421" : "closed"));
     }
   }
   if (session == nullptr) {
-    parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
+    GiveBack(hold);
+    parts_.shared.sessions.Give();
     parts_.loop.Close(parts_.loop.Adopt(fd, nobody_, engine::ReadMode::kPaused));
     parts_.host.OnSessionEnded();
     return;
   }
   counters_.Add(Count::kSessionsBegun);
   CountFor(session->listener(), ListenerCount::kSessionsBegun);
+  session->hold() = hold;
   session->Begin(fd);
 }
 
 SlotTaken ShardApp::TakeSlot(engine::SpoolWaiter* waiter,
                              engine::SpoolSlot** slot,
                              Refusal* why) noexcept {
-  const std::uint32_t before = parts_.shared.messages.fetch_add(1, std::memory_order_relaxed);
-  if (before >= settings().messages_max) {
-    parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  if (!parts_.shared.messages.Take(settings().messages_max)) {
     *why = SpoolFullRefusal("messages in work");
     return SlotTaken::kRefused;
   }
@@ -130,19 +138,19 @@ SlotTaken ShardApp::TakeSlot(engine::SpoolWaiter* waiter,
 }
 
 Refusal ShardApp::SlotRefused(engine::SpoolRefusal why) noexcept {
-  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  parts_.shared.messages.Give();
   const std::string_view reason = engine::SpoolRefusalName(why);
   return why == engine::SpoolRefusal::kStalled ? StalledRefusal(reason) : SpoolFullRefusal(reason);
 }
 
 void ShardApp::CancelSlotWait(engine::SpoolWaiter& waiter) noexcept {
   spool_.CancelWait(waiter);
-  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  parts_.shared.messages.Give();
 }
 
 void ShardApp::GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept {
   spool_.GiveBack(slot, fate, parts_.loop.now());
-  parts_.shared.messages.fetch_sub(1, std::memory_order_relaxed);
+  parts_.shared.messages.Give();
 }
 
 engine::Pipe* ShardApp::TakePipe() noexcept {
@@ -175,6 +183,7 @@ Message* ShardApp::MakeMessage() noexcept {
 
 void ShardApp::FreeMessage(Message& message) noexcept {
   ENGINE_CHECK(message.slot == nullptr);
+  GiveBack(message.hold);
   counters_.Add(Count::kMessagesEnded);
   messages_.Free(message);
 }
@@ -189,14 +198,16 @@ ScanJob* ShardApp::MakeJob(ScanOwner& owner,
 }
 
 void ShardApp::FreeJob(ScanJob& job) noexcept {
+  GiveBack(job.hold());
   counters_.Add(Count::kScansEnded);
   jobs_.Free(job);
 }
 
 void ShardApp::FreeSession(RelaySession& session) noexcept {
+  GiveBack(session.hold());
   counters_.Add(Count::kSessionsEnded);
   CountFor(session.listener(), ListenerCount::kSessionsEnded);
-  parts_.shared.sessions.fetch_sub(1, std::memory_order_relaxed);
+  parts_.shared.sessions.Give();
   sessions_.Free(session);
   parts_.host.OnSessionEnded();
 }

@@ -76,7 +76,7 @@ class ShardApp {
 
   // A connected, non-blocking descriptor, which is ours from here on. `listener`: by which it came,
   // its index in Settings::listeners.
-  void Adopt(int fd, std::uint32_t listener) noexcept;
+  void Adopt(int fd, std::uint32_t listener_index) noexcept;
 
   // A new generation of settings. Sessions take it when their next message begins; what a shard
   // was made with (sizes of its tables, its spool) is the same in all generations.
@@ -129,6 +129,22 @@ class ShardApp {
   void CancelSlotWait(engine::SpoolWaiter& waiter) noexcept;
   void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
+  // shard_quota.cc: limits per listener, client and network. What is refused is counted, and logged
+  // at CONNECT; kNone: *hold has what was taken.
+  QuotaLimit AdmitSession(const milter::Client& client, SessionHold* hold) noexcept;
+  QuotaLimit AdmitMessage(const ListenerSettings& listener,
+                          const SessionHold& session,
+                          MessageHold* hold) noexcept;
+  void CountQuota(QuotaLimit limit) noexcept;
+  void LeaveClients(SessionHold& hold) noexcept;  // CONNECT is over, the session is not
+  void GiveBack(SessionHold& hold) noexcept;
+  void GiveBack(MessageHold& hold) noexcept;
+  // Content of messages in work on all shards, up to SpoolConfig::bytes_used_max; `bytes` is the
+  // message's whole. False: too much, and this message's is no longer counted.
+  bool CountSpoolBytes(MessageHold& hold, std::uint64_t bytes) noexcept;
+  bool HasSpoolRoom(std::uint64_t bytes) const noexcept;  // for a message of so many
+  void ForgetSpoolBytes(MessageHold& hold) noexcept;
+
   // Whether bodies may be moved by splice(2) here; from which octet on, the listener says.
   bool splices() const noexcept { return splices_; }
   // An empty pipe for one body; nullptr: none to be had, counted, and the body is written.
@@ -170,6 +186,8 @@ class ShardApp {
 
   void NoteAcceptPauses() noexcept;
   void PublishGauges() noexcept;
+  bool TakeListener(const ListenerSettings& listener, SessionHold* hold) noexcept;
+  void NoteTableFull() noexcept;
   void OnTick(engine::Time now) noexcept;
   void EndWhenIdle(engine::Time now) noexcept;
   void CloseEverything(engine::Time now) noexcept;
@@ -191,6 +209,8 @@ class ShardApp {
   engine::LogLimiter broken_replies_;
   engine::LogLimiter refused_sessions_;
   engine::LogLimiter accept_warnings_;
+  engine::LogLimiter refused_clients_;
+  engine::LogLimiter table_full_;
   std::uint64_t accept_pauses_ = 0;
   bool splices_;
   bool pipe_refusal_told_ = false;

@@ -113,6 +113,7 @@ class Client {
 
 void RunFourThreads(Shared& shared, int rounds) {
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (std::uint64_t i = 1; i <= 4; ++i)
     threads.emplace_back([&shared, i, rounds] { Client(shared, i).Run(rounds); });
   for (std::thread& thread : threads)
@@ -153,6 +154,7 @@ TEST(KeyTableThreadsTest, FirstComersOfAKeyMeetInOneEntry) {
   std::atomic<int> arrived{0};
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
+  threads.reserve(refs.size());
   for (std::size_t i = 0; i < refs.size(); ++i) {
     threads.emplace_back([&, i] {
       auto meet = [&arrived, count = 0]() mutable {
@@ -178,30 +180,34 @@ TEST(KeyTableThreadsTest, FirstComersOfAKeyMeetInOneEntry) {
   EXPECT_EQ(table.Totals().keys, 0U);
 }
 
-TEST(SharedCountThreadsTest, NeverExceedsItsLimitAndComesBackToZero) {
+struct Room {
   SharedCount count;
   std::atomic<std::uint32_t> inside{0};
   std::atomic<std::uint32_t> wrong{0};
-  std::atomic<std::uint64_t> refused{0};
+
+  void Visit(bool stays) {
+    if (!count.Take(2)) return;
+    if (inside.fetch_add(1) >= 2) wrong.fetch_add(1);
+    if (stays) std::this_thread::yield();
+    inside.fetch_sub(1);
+    count.Give();
+  }
+};
+
+TEST(SharedCountThreadsTest, NeverExceedsItsLimitAndComesBackToZero) {
+  Room room;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      for (int round = 0; round < 50'000; ++round) {
-        if (!count.Take(2)) {
-          refused.fetch_add(1);
-          continue;
-        }
-        if (inside.fetch_add(1) >= 2) wrong.fetch_add(1);
-        if (round % 8 == 0) std::this_thread::yield();
-        inside.fetch_sub(1);
-        count.Give();
-      }
+    threads.emplace_back([&room] {
+      for (int round = 0; round < 50'000; ++round)
+        room.Visit(round % 8 == 0);
     });
   }
   for (std::thread& thread : threads)
     thread.join();
-  EXPECT_EQ(wrong.load(), 0U);
-  EXPECT_EQ(count.value(), 0U);
+  EXPECT_EQ(room.wrong.load(), 0U);
+  EXPECT_EQ(room.count.value(), 0U);
 }
 
 }  // namespace

@@ -19,6 +19,26 @@ std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+// Limits that 25 sessions from eight addresses meet now and then.
+void SetQuotas(std::uint64_t seed, relay::Config* config) {
+  relay::QuotaConfig& quota = config->quota;
+  quota.ipv4_prefix = 30;
+  switch (seed % 6) {
+    case 1: config->listeners[0].sessions_max = 2; break;
+    case 3: quota.client_sessions_max = 1; break;
+    default: quota.network_sessions_max = 1;
+  }
+  if (seed % 10 == 1) config->listeners[0].messages_max = 1;
+  if (seed % 10 == 3) quota.client_messages_max = 1;
+  if (seed % 10 == 5) quota.network_messages_max = 1;
+  if (seed % 10 == 7) quota.client_message_rate = 2;
+  if (seed % 16 == 9) {
+    quota.table_entries = 2;
+    quota.table_full = seed % 32 == 9 ? relay::TableFull::kRefuse : relay::TableFull::kPass;
+  }
+  if (seed % 16 == 13) config->spool.bytes_used_max = 30'000;
+}
+
 WorldOptions RoughOptions(std::uint64_t seed) {
   WorldOptions options;
   options.shards = 1 + static_cast<std::uint32_t>(seed % 4);
@@ -56,6 +76,7 @@ WorldOptions RoughOptions(std::uint64_t seed) {
     options.config.spool.newlines = relay::Newlines::kCrlf;
     if (seed % 2 == 1) options.config.spool.splice = relay::SpliceChoice::kOn;
   }
+  if (seed % 4 == 1) SetQuotas(seed, &options.config);
   return options;
 }
 
@@ -74,7 +95,7 @@ using Sums = std::array<std::uint64_t, static_cast<std::size_t>(relay::Count::kE
 
 std::uint64_t RunSeed(std::uint64_t seed, std::string* broken, Sums* sums = nullptr) {
   RelayWorld relay(seed, RoughOptions(seed));
-  const SessionMix mix{.stops = seed % 5 == 0 ? 0U : 150'000U};
+  const SessionMix mix{.stops = seed % 5 == 0 ? 0U : 150'000U, .clients = 8};
   for (int i = 0; i < 25; ++i) {
     const engine::Time at =
         relay.world().random().Between(relay.world().now(), std::chrono::seconds(30));

@@ -9,8 +9,8 @@
 // once, and the answer is the scanner's whole reply or a temporary failure (where the failure
 // policy allows one, also a counted pass; with -D server only of what the scanner never had); no
 // edit without a whole reply; the scanner never saw another message's content; no slot is leaked or
-// shared; after Stop() nothing is left in the spool; with --spool-writes=async no file call was
-// made in a shard.
+// shared; after Stop() nothing is left in the spool, and every quota is back at zero; with
+// --spool-writes=async no file call was made in a shard.
 //
 // The stall monitor's part is played in virtual time (tests/sim/sim_stalls.h).
 // MILLRACE_SIM_SPOOL_WRITES=inline|async|auto: for worlds that do not say otherwise.
@@ -58,7 +58,8 @@ struct SessionMix {
   std::uint32_t body_bytes_max = 20000;
   sim::PerMillion stops = 0;  // per message: reset or dropped somewhere
   sim::PerMillion sendmail = 300'000;
-  bool odd_space = true;  // header white space that only HDR_LEADSPC carries
+  std::uint32_t clients = 1;  // addresses that sessions come from: 192.0.2.1 and on
+  bool odd_space = true;      // header white space that only HDR_LEADSPC carries
 };
 
 class RelayWorld {
@@ -104,6 +105,7 @@ class RelayWorld {
   const std::vector<engine::Time>& log_times() const { return log_times_; }  // of each, virtual
   Ledger& ledger() { return ledger_; }
   engine::SlotPool& slots() { return slots_; }
+  const relay::SharedCounts& shared() const { return shared_; }
   relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
   sim::SimDisk& disk(std::size_t index) { return loops_[index]->sim_disk(); }
   engine::StallGovernor& governor() { return governor_; }
@@ -114,6 +116,7 @@ class RelayWorld {
   const std::vector<std::unique_ptr<SimMailServer>>& servers() const { return servers_; }
 
  private:
+  void CheckQuotas();
   void CheckSpool(std::size_t shard);
   void CheckServer(const SimMailServer& server);
   bool MayPass(const LedgerEntry& entry) const;
