@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/str_cat.h"
 #include "relay/config.h"
 #include "relay/config_rows.h"
 #include "relay/failure_keys.h"
@@ -61,7 +62,7 @@ void CheckFailureRules(const Config& config, Lines* lines) {
     const std::string fault = FailureRulesFault(listener);
     if (fault.empty()) continue;
     const std::string name = listener.name.empty() ? listener.socket : listener.name;
-    lines->push_back("[[listener]] " + name + ": " + fault);
+    lines->push_back(absl::StrCat("[[listener]] ", name, ": ", fault));
   }
 }
 

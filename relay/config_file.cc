@@ -69,7 +69,7 @@ class Walk {
       if (SectionName(section) != text) continue;
       if (IsRepeated(section)) return Repeated(section, name, node);
       if (const toml::table* table = node.as_table()) return Entries(section, *table, 0);
-      return Fail(name.source().begin, text + " is a section: write [" + text + "]");
+      return Fail(name.source().begin, absl::StrCat(text, " is a section: write [", text, "]"));
     }
     Fail(name.source().begin, UnknownSection(text));
   }
