@@ -44,6 +44,16 @@ enum class SpliceChoice : std::uint8_t { kAuto, kOn, kOff };
 // A client for which the table of clients has no room.
 enum class TableFull : std::uint8_t { kPass, kRefuse };
 
+// Whose messages wait behind each other for a scanner (relay/queue_place.h).
+enum class QueueKey : std::uint8_t {
+  kClientNetwork,
+  kAuthUser,
+  kPolicyBank,
+  kSenderDomain,
+  kListener,
+  kNone,
+};
+
 // Ranges of the numbers, both ends allowed.
 inline constexpr int kDebugLevelMax = 9;
 inline constexpr int kBacklogMax = 65535;
@@ -52,6 +62,7 @@ inline constexpr std::uint32_t kShardsMax = 256;
 inline constexpr std::uint32_t kScannerConnectionsMax = 1'000'000;
 inline constexpr std::uint32_t kSessionsMax = 1'000'000;
 inline constexpr std::uint32_t kMessagesMax = 1'000'000;
+inline constexpr std::uint32_t kQueueLengthMax = 1'000'000;
 inline constexpr std::uint32_t kRecipientsMax = 1'000'000;
 inline constexpr std::uint32_t kClientSessionsMax = 1'000'000;
 inline constexpr std::uint32_t kClientMessagesMax = 100'000;
@@ -68,6 +79,7 @@ inline constexpr std::size_t kScannersMax = 64;
 // Above what mail servers allow by themselves (Postfix: 1000 recipients; Sendmail: 32 KiB of
 // header).
 inline constexpr std::uint32_t kRecipientsDefault = 50'000;
+inline constexpr std::uint32_t kQueueLengthDefault = 100'000;
 inline constexpr std::uint32_t kHeaderBytesDefault = 4 * 1024 * 1024;
 
 // [program]: the process. None of it changes without a restart.
@@ -126,7 +138,11 @@ struct QuotaConfig {
 
 // [queue]
 struct QueueConfig {
-  Seconds wait_max{300};  // -M: for a scanner connection
+  Seconds wait_max{300};                           // -M: for a scanner connection
+  QueueKey key = QueueKey::kClientNetwork;         // between which slots are shared fairly
+  std::uint32_t length_max = kQueueLengthDefault;  // of all who wait in one queue
+  std::uint32_t per_key_max = 0;                   // with one key; 0: no bound of its own
+  std::vector<std::string> known_networks;         // of the second class
 };
 
 // [metrics]: what relay/metrics_server.h serves, and where.

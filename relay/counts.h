@@ -36,11 +36,12 @@ enum class Count : std::uint8_t {
   kRefusedOverload,
   kRefusedPassing,
   kRefusedMessageLimit,
-  kRefusedAtData,  // of the refusals: before any content was sent ...
-  kShedAtData,     // ... and because the wait for a scanner would have been too long
-  kQueueFull,      // messages that found no room in the queue for a scanner: in total ...
-  kQueueKeyFull,   // ... or for their key
-  kBodiesSpliced,  // bodies that went through a pipe, at least in part
+  kRefusedAtData,   // of the refusals: before any content was sent ...
+  kShedAtData,      // ... and because the wait for a scanner would have been too long
+  kQueueFull,       // messages that found no room in the queue for a scanner: in total ...
+  kQueueKeyFull,    // ... or for their key
+  kQueueNoAddress,  // waited, and their client has no address
+  kBodiesSpliced,   // bodies that went through a pipe, at least in part
   kBytesSpliced,
   kSplicesRefused,  // that would have, and found no pipe
   kSplicingEnded,   // 0 or 1: the spool's file system cannot
@@ -124,6 +125,8 @@ inline constexpr std::array<CountRow, static_cast<std::size_t>(Count::kEnd)> kCo
     {Count::kQueueFull, "queue_full", "millrace_queue_refusals", "bound=\"length\"",
      "Messages for which the queue for a scanner had no room, in total or for their key"},
     {Count::kQueueKeyFull, "queue_key_full", "millrace_queue_refusals", "bound=\"key\"", ""},
+    {Count::kQueueNoAddress, "queue_no_address", "millrace_queue_waits_without_address", "",
+     "Messages that waited for a scanner and whose client has no address: they share one key"},
     {Count::kBodiesSpliced, "bodies_spliced", "millrace_bodies_spliced", "",
      "Bodies that went through a pipe by splice(2), at least in part"},
     {Count::kBytesSpliced, "bytes_spliced", "millrace_spliced_bytes", "",

@@ -66,6 +66,7 @@ Daemon::Daemon(const Settings& settings,
       shared_(TableOptionsOf(settings.config.quota, engine::DrawHashSecret())),
       governor_(settings.config.spool.writes),
       roots_(std::move(shard_roots)) {
+  scanner_slots_.SetBounds(QueueBoundsOf(settings.config.queue));
   ENGINE_CHECK(roots_.size() == limits.shards);
 }
 

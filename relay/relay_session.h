@@ -17,6 +17,7 @@
 #define MILLRACE_RELAY_RELAY_SESSION_H_
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -24,6 +25,7 @@
 #include "engine/io/loop.h"
 #include "milter/replies.h"
 #include "milter/session.h"
+#include "relay/client_key.h"
 #include "relay/client_quota.h"
 #include "relay/failure_policy.h"
 #include "relay/message.h"
@@ -138,6 +140,8 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void CheckBytes() noexcept;
 
   // relay_session_queue.cc: the wait for a scanner.
+  engine::QueuePlace Place() const noexcept;
+  std::optional<IpAddress> ClientIp() const noexcept;
   bool WouldWaitTooLong() noexcept;
   engine::Time WaitAtMost() const noexcept;
 
@@ -179,6 +183,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
+  std::string_view PolicyBanks(std::span<char> to) const noexcept;
   engine::Bytes WriteRequest(std::size_t* bytes, Refusal* why) noexcept;
   bool AnswerWith(engine::Bytes block, std::size_t bytes) noexcept;
   void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;

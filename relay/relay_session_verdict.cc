@@ -75,6 +75,17 @@ std::uint16_t RelaySession::ClientPort() const noexcept {
   return result.ec == std::errc() && result.ptr == text.data() + text.size() ? port : 0;
 }
 
+// The banks that the message asks for, written into `to`: kBankListBytesMax.
+std::string_view RelaySession::PolicyBanks(std::span<char> to) const noexcept {
+  const std::string_view daemon_name =
+      listener().daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
+  return WritePolicyBanks({.of_listener = listener().policy_bank_list,
+                           .daemon_name = daemon_name,
+                           .auth_type = MacroText(Macro::kAuthType),
+                           .auth_ssf = MacroText(Macro::kAuthSsf)},
+                          to);
+}
+
 // A block with the whole request; empty, and why, when there is no room for one.
 engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexcept {
   Message& message = *message_;
@@ -89,8 +100,6 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
     recipients[index++] = r->address;
   }
   engine::Scratch<char, kBankListBytesMax> banks;
-  const std::string_view daemon_name =
-      listener().daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
   const ampdp::Request request = {
       .queue_id = MacroText(Macro::kQueueId),
       .protocol_name = MacroText(Macro::kProtocol),
@@ -106,11 +115,7 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
       .client_port = ClientPort(),
       .client_name = text_.Get(SessionText::Field::kHost),
       .helo_name = text_.Get(SessionText::Field::kHelo),
-      .policy_bank = WritePolicyBanks({.of_listener = listener().policy_bank_list,
-                                       .daemon_name = daemon_name,
-                                       .auth_type = MacroText(Macro::kAuthType),
-                                       .auth_ssf = MacroText(Macro::kAuthSsf)},
-                                      banks),
+      .policy_bank = PolicyBanks(banks),
   };
   *bytes = ampdp::RequestBytes(request);
   const engine::Bytes block = shard_.blocks().Take(*bytes);

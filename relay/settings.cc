@@ -64,6 +64,7 @@ void FillSettings(const Config& config,
   ENGINE_CHECK(scanners.size() == config.scanners.size());
   settings->config = config;
   settings->clients = ClientLimitsOf(config.quota);
+  settings->queue = QueueRulesOf(config);
   for (const ListenerConfig& listener : config.listeners) {
     const auto index = static_cast<std::uint32_t>(settings->listeners.size());
     settings->listeners.push_back(ListenerSettingsOf(listener, index));

@@ -18,6 +18,7 @@
 #include "relay/config.h"
 #include "relay/failure_policy.h"
 #include "relay/limits.h"
+#include "relay/queue_place.h"
 #include "relay/shared_counts.h"
 #include "relay/spool_sharing.h"
 
@@ -68,6 +69,7 @@ struct Settings {
   std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended
   engine::SpoolLimits spool_limits;  // of one shard
   ClientLimits clients;
+  QueueRules queue;
   bool spool_reuse = true;
   std::string spool_file_system;  // what the spool lies on, in words
   SpoolSharing sharing;

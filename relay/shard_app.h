@@ -95,6 +95,7 @@ class ShardApp {
   const Config& config() const noexcept { return settings_->config; }
   engine::Loop& loop() noexcept { return parts_.loop; }
   engine::SlotPool& scanner_slots() noexcept { return parts_.scanner_slots; }
+  const engine::HashSecret& hash_secret() const noexcept { return parts_.shared.secret; }
   const ScannerSettings& scanner() const noexcept { return settings_->scanners.front(); }
   engine::BlockPool& blocks() noexcept { return blocks_; }
   engine::Spool& spool() noexcept { return spool_; }

@@ -23,8 +23,10 @@ struct SharedCounts {
     engine::SharedCount messages;
   };
 
-  explicit SharedCounts(const engine::KeyTableOptions& options = {}) noexcept : clients(options) {}
+  explicit SharedCounts(const engine::KeyTableOptions& options = {}) noexcept
+      : secret(options.secret), clients(options) {}
 
+  const engine::HashSecret secret;  // of the process, for keys of all kinds
   engine::SharedCount sessions;
   engine::SharedCount messages;  // that have a spool slot: from DATA until their scan has ended
   std::array<Listener, kListenersMax> listeners;  // by ListenerSettings::index

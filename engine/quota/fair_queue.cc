@@ -80,13 +80,13 @@ void FairQueue::Begin(FairFlow& flow, QueueClass queue_class) noexcept {
 }
 
 bool FairQueue::Push(FairWaiter& waiter, std::uint32_t per_key_max) noexcept {
-  ENGINE_CHECK(waiter.flow == nullptr);
+  ENGINE_CHECK(waiter.flow_ == nullptr);
   FairFlow& flow = FlowFor(waiter);
   const std::size_t length = flow.waiters.size();
   const bool shared = &flow > &flows_[mask_];
   if (per_key_max != 0 && length >= per_key_max && !shared) return false;
   if (length == 0) Begin(flow, waiter.queue_class);
-  waiter.flow = &flow;
+  waiter.flow_ = &flow;
   flow.waiters.PushBack(waiter);
   ages_.PushBack(waiter);
   SetLength(flow, static_cast<std::uint32_t>(length + 1));
@@ -94,7 +94,7 @@ bool FairQueue::Push(FairWaiter& waiter, std::uint32_t per_key_max) noexcept {
 }
 
 void FairQueue::JoinAgain(FairWaiter& waiter) noexcept {
-  ENGINE_CHECK(waiter.flow == nullptr);
+  ENGINE_CHECK(waiter.flow_ == nullptr);
   given_back_.PushBack(waiter);
   // By age: most come in its order, so the search begins at the youngest.
   for (std::size_t i = given_back_.size() - 1; i > 0; --i) {
@@ -130,7 +130,7 @@ FairWaiter& FairQueue::PopNext(Time now) noexcept {
 }
 
 void FairQueue::Erase(FairWaiter& waiter) noexcept {
-  if (waiter.flow == nullptr) {
+  if (waiter.flow_ == nullptr) {
     given_back_.Erase(waiter);
   } else {
     Remove(waiter);
@@ -138,10 +138,10 @@ void FairQueue::Erase(FairWaiter& waiter) noexcept {
 }
 
 void FairQueue::Remove(FairWaiter& waiter) noexcept {
-  FairFlow& flow = *waiter.flow;
+  FairFlow& flow = *waiter.flow_;
   flow.waiters.Erase(waiter);
   ages_.Erase(waiter);
-  waiter.flow = nullptr;
+  waiter.flow_ = nullptr;
   SetLength(flow, static_cast<std::uint32_t>(flow.waiters.size()));
   if (!flow.waiters.empty()) return;
   ring_.Erase(flow);

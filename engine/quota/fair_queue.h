@@ -67,7 +67,7 @@ struct FairWaiter : QueuePlace, ListLink<FairFifoTag>, ListLink<FairAgeTag> {
 
  private:
   friend class FairQueue;
-  FairFlow* flow = nullptr;  // nullptr: not waiting, or given back
+  FairFlow* flow_ = nullptr;  // nullptr: not waiting, or given back
 };
 
 struct FairRingTag;

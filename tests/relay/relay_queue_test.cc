@@ -2,6 +2,7 @@
 // senders, bounds, overload.
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -112,9 +113,38 @@ TEST_F(RelayQueueTest, ServesTwoThousandAtOnceInTheirOrderAndNeverMoreThanFour) 
   EXPECT_EQ(last.size(), 10U);
 }
 
+TEST_F(RelayQueueTest, RefusesOneSenderAboveItsBoundAndOthersNot) {
+  WorldOptions options{.scanner_slots = 1, .scanner = Calm(seconds(1))};
+  options.config.queue.per_key_max = 2;
+  Begin(options);
+  for (int i = 0; i < 10; ++i)
+    PlayFrom("192.0.2.1", 1, {});
+  SimMailServer& other = PlayFrom("198.51.100.1", 1, relay_->world().now() + milliseconds(500));
+  RunAll();
+  EXPECT_EQ(Outcomes(Outcome::kAccepted), 4U);
+  EXPECT_EQ(relay_->Sum(Count::kQueueKeyFull), 7U);
+  EXPECT_EQ(First(other).outcome, Outcome::kAccepted);
+}
+
+TEST_F(RelayQueueTest, LetsClientsWithoutAnAddressShareOneKey) {
+  WorldOptions options{.scanner_slots = 1, .scanner = Calm(seconds(1))};
+  options.config.queue.per_key_max = 1;
+  Begin(options);
+  PlayFrom("192.0.2.1", 1, {});
+  for (int i = 0; i < 2; ++i) {
+    milter::MtaScript script = relay_->MakeScript(kOne);
+    script.client_family = 'U';
+    Play(std::move(script), milter::MtaKind::kPostfix, relay_->world().now() + milliseconds(100));
+  }
+  RunAll();
+  EXPECT_EQ(Outcomes(Outcome::kAccepted), 2U);
+  EXPECT_EQ(relay_->Sum(Count::kQueueNoAddress), 2U);
+  EXPECT_EQ(relay_->Sum(Count::kQueueKeyFull), 1U);
+}
+
 TEST_F(RelayQueueTest, RefusesWhatFindsTheQueueFullAndGoesOn) {
   WorldOptions options{.scanner_slots = 1, .scanner = Calm(seconds(1))};
-  options.queue_bounds = {.length_max = 3, .per_key_max = 0};
+  options.config.queue.length_max = 3;
   Begin(options);
   for (int i = 0; i < 10; ++i)
     PlayFrom("192.0.2.1", 1, {});
@@ -126,6 +156,55 @@ TEST_F(RelayQueueTest, RefusesWhatFindsTheQueueFullAndGoesOn) {
   SimMailServer& later = PlayFrom("192.0.2.1", 1, {});
   RunAll();
   EXPECT_EQ(First(later).outcome, Outcome::kAccepted);
+}
+
+// One sender with 500 sessions beside 20 with one each, for 200 s: what each got, the many first.
+class RelayQueueSharesTest : public RelayQueueTest {
+ protected:
+  std::vector<std::uint64_t> Shares(relay::QueueKey key) {
+    WorldOptions options{.shards = 2, .scanner_slots = 4, .scanner = Calm(milliseconds(200))};
+    options.scanner.delay_min = milliseconds(180);
+    options.scanner.delay_max = milliseconds(220);
+    options.sessions_max = options.messages_max = 1000;
+    options.config.queue.key = key;
+    options.config.queue.wait_max = relay::kTimeoutMax;
+    options.config.listeners[0].answer_within = relay::kTimeoutMax;
+    Begin(options);
+    std::vector<std::vector<SimMailServer*>> senders(21);
+    for (int i = 0; i < 500; ++i)
+      senders[0].push_back(&PlayFrom("192.0.2.1", 12, milliseconds(i)));
+    for (std::size_t i = 1; i < senders.size(); ++i)
+      senders[i].push_back(&PlayFrom("198.51." + std::to_string(i) + ".1", 260, milliseconds(i)));
+    EXPECT_FALSE(relay_->world().RunUntil([] { return false; }, seconds(200)));
+    std::vector<std::uint64_t> shares(senders.size(), 0);
+    for (std::size_t i = 0; i < senders.size(); ++i) {
+      for (SimMailServer* server : senders[i]) {
+        for (const auto& result : server->session().results())
+          shares[i] += result.outcome == Outcome::kAccepted ? 1 : 0;
+        server->Drop();
+      }
+    }
+    return shares;
+  }
+};
+
+TEST_F(RelayQueueSharesTest, GivesSendersWithOneSessionTheirFairShareBesideOneWithFiveHundred) {
+  const std::vector<std::uint64_t> shares = Shares(relay::QueueKey::kClientNetwork);
+  const std::uint64_t total = std::accumulate(shares.begin(), shares.end(), std::uint64_t{0});
+  EXPECT_GE(total, 200U * 20U * 97 / 100) << "no slot is idle for the sake of fairness";
+  const std::uint64_t fair = total / shares.size();
+  for (std::size_t i = 1; i < shares.size(); ++i) {
+    EXPECT_GE(shares[i], fair * 90 / 100) << "sender " << i;
+    EXPECT_LE(shares[i], fair * 110 / 100) << "sender " << i;
+  }
+}
+
+TEST_F(RelayQueueSharesTest, GivesThemNextToNothingWithoutTheRule) {
+  const std::vector<std::uint64_t> shares = Shares(relay::QueueKey::kNone);
+  const std::uint64_t fair =
+      std::accumulate(shares.begin(), shares.end(), std::uint64_t{0}) / shares.size();
+  for (std::size_t i = 1; i < shares.size(); ++i)
+    EXPECT_LT(shares[i], fair / 10) << "sender " << i;
 }
 
 // Three times what four slots can do, for three minutes: what is accepted is answered in time, the

@@ -39,6 +39,15 @@ void SetQuotas(std::uint64_t seed, relay::Config* config) {
   if (seed % 16 == 13) config->spool.bytes_used_max = 30'000;
 }
 
+void SetFailureRules(std::uint64_t seed, relay::FailureRules* rules) {
+  if (seed % 4 == 1) {
+    rules->of(relay::FailureClass::kUnreachable).action = relay::FailureAction::kQuarantine;
+    rules->of(relay::FailureClass::kOverload).action = relay::FailureAction::kQuarantine;
+  }
+  if (seed % 4 == 2)
+    rules->of(relay::FailureClass::kOverload).action = relay::FailureAction::kAccept;
+}
+
 WorldOptions RoughOptions(std::uint64_t seed) {
   WorldOptions options;
   options.shards = 1 + static_cast<std::uint32_t>(seed % 4);
@@ -51,8 +60,8 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 13 == 0) options.block_bytes_max = (64 + seed % 512) * engine::kKiB;
   if (seed % 17 == 0) options.sessions_max = 10;
   if (seed % 23 == 0) options.messages_max = 4;
-  if (seed % 21 == 0) options.queue_bounds = {.length_max = 6, .per_key_max = 0};
-  if (seed % 21 == 1) options.queue_bounds.per_key_max = 2;
+  if (seed % 21 == 0) options.config.queue.length_max = 6;
+  if (seed % 21 == 1) options.config.queue.per_key_max = 2;
   if (seed % 19 == 0) options.scanner.drip_every = std::chrono::milliseconds(seed % 200);
   options.scanner.half_reply = 30'000;
   options.scanner.broken_reply = 30'000;
@@ -64,13 +73,7 @@ WorldOptions RoughOptions(std::uint64_t seed) {
   if (seed % 10 == 9) options.config.listeners[0].delivery_care_of = relay::DeliveryCareOf::kServer;
   options.config.scanners[0].scan_timeout = std::chrono::seconds(seed % 2 == 0 ? 600 : 5);
   options.config.queue.wait_max = std::chrono::seconds(seed % 2 == 0 ? 300 : 10);
-  relay::FailureRules& rules = options.config.listeners[0].failure_rules;
-  if (seed % 4 == 1) {
-    rules.of(relay::FailureClass::kUnreachable).action = relay::FailureAction::kQuarantine;
-    rules.of(relay::FailureClass::kOverload).action = relay::FailureAction::kQuarantine;
-  }
-  if (seed % 4 == 2)
-    rules.of(relay::FailureClass::kOverload).action = relay::FailureAction::kAccept;
+  SetFailureRules(seed, &options.config.listeners[0].failure_rules);
   if (seed % 3 == 1) {
     options.config.scanners[0].kind = relay::ScannerKind::kOther;
     options.config.spool.newlines = relay::Newlines::kCrlf;
@@ -154,6 +157,7 @@ TEST(RelaySimTest, SeedsReachEveryPath) {
       case relay::Count::kShedAtData:  // relay_queue_test
       case relay::Count::kQueueFull:
       case relay::Count::kQueueKeyFull:
+      case relay::Count::kQueueNoAddress:
       case relay::Count::kSessionsBroken:       // the peers speak the protocol well
       case relay::Count::kAnsweredAccept:       // amavisd never says it
       case relay::Count::kRefusedMessageLimit:  // relay_scenario_test

@@ -95,7 +95,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
       log_(std::make_unique<KeepingSink>(
           world_, options.keep_log ? &log_lines_ : nullptr, &log_times_)),
       milter_address_(UnixAddress(kMilterPath)) {
-  slots_.SetBounds(options.queue_bounds);
+  slots_.SetBounds(relay::QueueBoundsOf(options.config.queue));
   limits_ = {.shards = options.shards,
              .sessions_max = options.sessions_max,
              .messages_max = options.messages_max,

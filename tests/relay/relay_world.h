@@ -37,7 +37,6 @@ struct WorldOptions {
   bool keep_log = false;
   std::uint32_t shards = 2;
   std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
-  engine::SlotPoolBounds queue_bounds{};
   ScannerPlan scanner{};
   sim::SimFaults faults{};
   relay::Config config{};
