@@ -47,6 +47,8 @@ constexpr std::array<std::string_view, 2> kNewlines = {"lf", "crlf"};
 constexpr std::array<std::string_view, 3> kSplice = {"auto", "on", "off"};
 constexpr std::array<std::string_view, 3> kAddresses = {"full", "domain", "none"};
 
+constexpr std::array<std::string_view, 6> kQueueKeys = {
+    "client-network", "auth-user", "policy-bank", "sender-domain", "listener", "none"};
 constexpr std::array<std::string_view, 2> kTableFull = {"pass", "refuse"};
 
 std::string CheckNetwork(std::string_view text) {
@@ -145,6 +147,14 @@ constexpr std::array kSingleKeys = {
 
     Row<&QueueConfig::wait_max>("wait_max", {.max = kDay}, kNow,
         "The longest wait of a message for its turn at a scanner."),
+    Row<&QueueConfig::key>("key", {.choices = kQueueKeys}, kNow,
+        "Between what scanner slots are shared fairly; none: one queue, first come first served."),
+    Row<&QueueConfig::length_max>("length_max", {.min = 1, .max = kQueueLengthMax}, kNow,
+        "Messages that wait for a scanner at once; one more gets 451 4.3.2."),
+    Row<&QueueConfig::per_key_max>("per_key_max", {.max = kQueueLengthMax}, kNow,
+        "Of these, with one key; 0: no limit of its own."),
+    Row<&QueueConfig::known_networks>("known_networks", {.check = &CheckNetwork}, kNow,
+        "Networks that have two turns where others have one; authenticated mail has four."),
 
     Row<&MetricsConfig::socket>("socket", {.check = &CheckSocket}, kRestart,
         "Where OpenMetrics are served over HTTP; without one they are not."),

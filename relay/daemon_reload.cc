@@ -200,6 +200,7 @@ void Daemon::EndReload() noexcept {
     (*listeners_)[removed.slot] = engine::Listener();
   const Settings* before = std::exchange(settings_, reload->settings);
   before->Release();
+  scanner_slots_.SetBounds(QueueBoundsOf(settings_->config.queue));
   reloads_.fetch_add(1, std::memory_order_relaxed);
   last_reload_failed_.store(false, std::memory_order_relaxed);
   PublishFacts();

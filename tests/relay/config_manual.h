@@ -46,6 +46,7 @@ inline std::string SampleText(const Key& key) {
       {"scanner_group", "\"amavis\""},
       {"policy_banks", "[\"INCOMING\"]"},
       {"exempt", "[\"192.0.2.0/24\"]"},
+      {"known_networks", "[\"192.0.2.0/24\"]"},
       {"unscanned_header", "\"X-Unscanned: yes\""},
       {"scanner_unreachable_reply", "\"451 4.6.0 Our scanner is being mended\""},
       {"scan_failed_reply", "\"451 4.6.0 Our scanner could not read this\""},
