@@ -47,6 +47,10 @@ RelaySession::~RelaySession() {
   listener_->settings->Release();
 }
 
+const Settings& RelaySession::settings() const noexcept {
+  return *listener_->settings;
+}
+
 void RelaySession::Begin(int fd) noexcept {
   id_ = shard_.loop().Adopt(fd, *this, engine::ReadMode::kSmall);
   if (id_.generation == 0) {

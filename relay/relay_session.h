@@ -37,6 +37,7 @@ namespace relay {
 
 class ShardApp;
 struct ListenerSettings;
+struct Settings;
 
 inline constexpr engine::Time kIdleTimeout = std::chrono::seconds(7210);
 inline constexpr engine::Time kContentTimeout = std::chrono::seconds(120);
@@ -62,8 +63,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   // What it holds of quotas: given back as the session is freed.
   SessionHold& hold() noexcept { return hold_; }
 
-  // Content is under way, or a verdict is awaited.
   const ListenerSettings& listener() const noexcept { return *listener_; }
+  // The generation that the message under way is dealt with by; the shard may have a newer one.
+  const Settings& settings() const noexcept;
+  // Content is under way, or a verdict is awaited.
   bool in_work() const noexcept;
   // Shutdown: answers a message in work with a temporary failure, then closes. Frees the session.
   void EndNow() noexcept;

@@ -26,7 +26,7 @@ std::optional<IpAddress> RelaySession::ClientIp() const noexcept {
 }
 
 engine::QueuePlace RelaySession::Place() const noexcept {
-  const QueueRules& rules = shard_.settings().queue;
+  const QueueRules& rules = settings().queue;
   engine::Scratch<char, kBankListBytesMax> banks;
   QueueFacts facts = {.client = ClientIp(),
                       .auth_type = MacroText(Macro::kAuthType),

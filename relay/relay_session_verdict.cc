@@ -259,7 +259,7 @@ void RelaySession::Summarise(std::string_view verdict,
                 .times = times,
                 .reply = reply,
                 .counts = counts},
-               shard_.config().log.addresses,
+               settings().config.log.addresses,
                line);
   shard_.Write(engine::Level::kInfo, line);
 }

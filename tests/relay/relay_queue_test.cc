@@ -158,6 +158,29 @@ TEST_F(RelayQueueTest, RefusesWhatFindsTheQueueFullAndGoesOn) {
   EXPECT_EQ(First(later).outcome, Outcome::kAccepted);
 }
 
+TEST_F(RelayQueueTest, KeepsAMessageByTheSettingsItBeganWith) {
+  WorldOptions options{.shards = 1, .scanner_slots = 1, .scanner = Calm(seconds(60))};
+  options.config.queue.per_key_max = 1;
+  Begin(options);
+  PlayFrom("192.0.2.1", 1, {});
+  for (const char* address : {"198.51.100.1", "203.0.113.1"}) {
+    milter::MtaScript script = relay_->MakeScript(kOne);
+    script.client_address = address;
+    milter::MtaOptions slow;
+    slow.paced = true;
+    relay_->ConnectAt(relay_->AddServer(slow, std::move(script), seconds(1)),
+                      relay_->world().now());
+  }
+  const auto all_at_data = [this] { return relay_->shard(0).messages() == 3; };
+  ASSERT_TRUE(relay_->world().RunUntil(all_at_data, seconds(60)));
+  ASSERT_EQ(relay_->slots().waiting(), 0U);
+  options.config.queue.key = relay::QueueKey::kNone;
+  relay_->Reload(options.config);
+  RunAll();
+  EXPECT_EQ(Outcomes(Outcome::kAccepted), 3U);
+  EXPECT_EQ(relay_->Sum(Count::kQueueKeyFull), 0U);
+}
+
 // One sender with 500 sessions beside 20 with one each, for 200 s: what each got, the many first.
 class RelayQueueSharesTest : public RelayQueueTest {
  protected:
