@@ -31,6 +31,11 @@ struct IoResult {
 
 class Pipe;
 
+struct FileRange {
+  std::uint64_t at = 0;
+  std::size_t bytes = 0;
+};
+
 class Disk {
  public:
   static constexpr std::string_view kSlotFileName = "email.txt";
@@ -59,6 +64,13 @@ class Disk {
   virtual IoResult RemoveSlot(std::string_view slot, int file) noexcept = 0;
   // Closes `file` alone (reuse off: before the request goes out). fsync first when `sync`.
   virtual IoResult CloseFile(int file, bool sync) noexcept = 0;
+  // Copies at most `bytes` octets at offset `at` of a slot's file (`from_file`; -1: it was closed,
+  // and is opened by its name for the call) to the same place in `to_file`; value = octets copied,
+  // 0 at the end of the file.
+  virtual IoResult CopyFrom(std::string_view from_slot,
+                            int from_file,
+                            int to_file,
+                            FileRange range) noexcept = 0;
   virtual IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept = 0;
   // Time inside the last call: the stall governor's only input.
   virtual Time Blocked() const noexcept = 0;

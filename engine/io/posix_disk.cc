@@ -60,6 +60,28 @@ IoResult AnswerError(int error) noexcept {
   return {0, error};
 }
 
+// What copy_file_range(2) says where it does not copy between such files.
+bool MeansByHand(int error) noexcept {
+  return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP ||
+         error == EPERM;
+}
+
+IoResult CopyRange(int from, int to, FileRange range) noexcept {
+  auto read_at = static_cast<off64_t>(range.at);
+  auto write_at = static_cast<off64_t>(range.at);
+  ssize_t copied = 0;
+  do {
+    copied = ::copy_file_range(from, &read_at, to, &write_at, range.bytes, 0);
+  } while (copied < 0 && errno == EINTR);
+  if (copied >= 0 || !MeansByHand(errno)) return Answer(copied);
+  std::array<std::byte, PosixDisk::kCopyBytes> piece;  // NOLINT(*-member-init): read into
+  const std::size_t wanted = std::min(range.bytes, piece.size());
+  const ssize_t got = ::pread(from, piece.data(), wanted, static_cast<off_t>(range.at));
+  if (got <= 0) return Answer(got);
+  return Answer(
+      ::pwrite(to, piece.data(), static_cast<std::size_t>(got), static_cast<off_t>(range.at)));
+}
+
 }  // namespace
 
 // Around each call: how long it took, and for the monitor since when it lasts.
@@ -225,6 +247,27 @@ IoResult PosixDisk::CloseFile(int file, bool sync) noexcept {
   const int error = sync && ::fsync(file) != 0 ? errno : 0;
   if (::close(file) != 0 && error == 0) return AnswerError(errno);
   return AnswerError(error);
+}
+
+// A reflink where the file system has them, else a copy within the kernel; where neither goes, by
+// hand. The scanner may write to its file meanwhile: then the copy is as bad as the file is.
+IoResult PosixDisk::CopyFrom(std::string_view from_slot,
+                             int from_file,
+                             int to_file,
+                             FileRange range) noexcept {
+  const Timed timed(*this);
+  int opened = -1;
+  if (from_file < 0) {
+    const int directory = OpenSlot(from_slot);
+    if (directory < 0) return AnswerError(errno);
+    opened = ::openat(directory, kFileName, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int error = errno;
+    ::close(directory);
+    if (opened < 0) return AnswerError(error);
+  }
+  const IoResult copied = CopyRange(from_file >= 0 ? from_file : opened, to_file, range);
+  if (opened >= 0) ::close(opened);
+  return copied;
 }
 
 IoResult PosixDisk::FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept {

@@ -56,6 +56,7 @@ class PosixDisk final : public Disk {
   static constexpr std::size_t kNameMaxBytes = 63;
   static constexpr std::size_t kDepthMax = 32;
   static constexpr std::uint32_t kRemovalsMax = 100'000;
+  static constexpr std::size_t kCopyBytes = 32 * kKiB;  // by hand, per call
 
   // After the process has become who it stays. kNotFound, kPermissionDenied …: the root cannot be
   // opened as a directory.
@@ -71,6 +72,10 @@ class PosixDisk final : public Disk {
   IoResult CleanSlot(std::string_view slot, int file) noexcept override;
   IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
   IoResult CloseFile(int file, bool sync) noexcept override;
+  IoResult CopyFrom(std::string_view from_slot,
+                    int from_file,
+                    int to_file,
+                    FileRange range) noexcept override;
   IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;
   Time Blocked() const noexcept override { return blocked_; }
   std::string_view root() const noexcept override { return options_.root; }

@@ -131,6 +131,11 @@ bool Address::is_this_host() const noexcept {
   return false;
 }
 
+bool Address::SameAs(const Address& other) const noexcept {
+  return text == other.text && length == other.length &&
+         std::memcmp(&storage, &other.storage, length) == 0;
+}
+
 std::string_view Address::path() const noexcept {
   if (!is_unix()) return {};
   return reinterpret_cast<const sockaddr_un&>(storage).sun_path;

@@ -30,6 +30,8 @@ struct Address {
   bool is_unix() const noexcept { return family() == AF_UNIX; }
   // Unix socket, 127.0.0.0/8, ::1 (and ::ffff:127.x): the peer sees this host's files.
   bool is_this_host() const noexcept;
+  // Written alike, and resolved to the same.
+  bool SameAs(const Address& other) const noexcept;
   // The path of a Unix socket, else empty.
   std::string_view path() const noexcept;
 };

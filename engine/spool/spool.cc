@@ -2,6 +2,7 @@
 // asynchronous form of all of it in spool_async.cc.
 #include "engine/spool/spool.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -193,6 +194,22 @@ int Spool::Seal(SpoolSlot& slot, SpoolWaiter* waiter) noexcept {
   slot.file_ = -1;
   if (!result.ok()) last_error_ = result.error;
   return result.error;
+}
+
+int Spool::CopyMore(const SpoolSlot& from, SpoolSlot& to, std::size_t bytes_max) noexcept {
+  ENGINE_CHECK(from.state_ == SpoolSlot::State::kTaken && to.state_ == SpoolSlot::State::kTaken);
+  ENGINE_CHECK(!from.op_in_flight_ && !to.op_in_flight_);
+  ENGINE_CHECK(to.length_ < from.length_);
+  const auto bytes =
+      static_cast<std::size_t>(std::min<std::uint64_t>(from.length_ - to.length_, bytes_max));
+  const FileRange range = {.at = to.length_, .bytes = bytes};
+  const IoResult copied = Uninterrupted(
+      [&]() noexcept { return disk_->CopyFrom(from.name(), from.file_, to.file_, range); });
+  // An end before its length: its reader has cut it.
+  const int error = copied.ok() && copied.value == 0 ? EIO : copied.error;
+  if (error != 0) last_error_ = error;
+  if (error == 0) to.Advance(static_cast<std::uint64_t>(copied.value));
+  return error;
 }
 
 void Spool::GiveBack(SpoolSlot& slot, SpoolFate fate, Time now) noexcept {

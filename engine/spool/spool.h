@@ -139,6 +139,11 @@ class Spool {
   // is told (asynchronous alone; without a waiter it is done inline).
   int Seal(SpoolSlot& slot, SpoolWaiter* waiter = nullptr) noexcept;
 
+  // Copies the next octets of a sealed message into `to`, a slot of its own, at most `bytes_max` of
+  // them: a second reader must not get what the first one has. Answers 0 or an errno; whole as soon
+  // as to.length() is from.length(). Not while async().
+  int CopyMore(const SpoolSlot& from, SpoolSlot& to, std::size_t bytes_max) noexcept;
+
   // Writes the first `bytes` of `block`, which work()->TakeBlock() has given and which is the
   // spool's from here on, at offset `at` of the slot's file; `waiter` is told. The slot's length
   // counts them already.

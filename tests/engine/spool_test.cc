@@ -50,6 +50,38 @@ TEST_F(SpoolTest, ReusesTheSlotGivenBackLast) {
   spool().GiveBack(second, SpoolFate::kVerdict, now_);
 }
 
+TEST_F(SpoolTest, ACopyIsTheMessageInASlotOfItsOwn) {
+  for (const bool reuse : {true, false}) {
+    Open({}, reuse);
+    // Where slots are used again, an earlier message lies behind the copy.
+    SpoolSlot& longer = Message(std::string(5000, 'o'));
+    spool().GiveBack(longer, SpoolFate::kVerdict, now_);
+    SpoolSlot* target = Take();
+    SpoolSlot& message = Message("one message, not a long one");
+    while (target->length() < message.length())
+      ASSERT_EQ(spool().CopyMore(message, *target, 7), 0);
+    ASSERT_EQ(spool().Seal(*target), 0);
+    EXPECT_NE(target->mail_file(), message.mail_file());
+    EXPECT_EQ(Content(target->mail_file()), "one message, not a long one");
+    EXPECT_EQ(Content(message.mail_file()), "one message, not a long one");
+    spool().GiveBack(message, SpoolFate::kDoubt, now_);
+    spool().GiveBack(*target, SpoolFate::kDoubt, now_);
+    EXPECT_EQ(spool().counters().retired_doubt, 2U);
+    spool().Close();
+  }
+}
+
+TEST_F(SpoolTest, AMessageThatItsReaderHasCutIsNotCopied) {
+  Open();
+  SpoolSlot& message = Message("one message");
+  SpoolSlot* target = Take();
+  world_.files().WriteFile(std::string(message.mail_file()), "one");
+  EXPECT_EQ(spool().CopyMore(message, *target, 100), 0);
+  EXPECT_EQ(spool().CopyMore(message, *target, 100), EIO);
+  spool().GiveBack(message, SpoolFate::kDoubt, now_);
+  spool().GiveBack(*target, SpoolFate::kUnread, now_);
+}
+
 TEST_F(SpoolTest, SealCutsAnEarlierLongerMessage) {
   Open();
   SpoolSlot& first = Message("a long message of somebody else");

@@ -69,8 +69,8 @@ int SimDisk::ByChance(DiskCall call) noexcept {
   const SimFaults& faults = world_->faults();
   if (call == DiskCall::kCloseFile) return 0;
   if (world_->random().Chance(faults.disk_error)) return EIO;
-  const bool takes_space =
-      call == DiskCall::kMakeSlot || call == DiskCall::kWriteV || call == DiskCall::kSpliceFrom;
+  const bool takes_space = call == DiskCall::kMakeSlot || call == DiskCall::kWriteV ||
+                           call == DiskCall::kSpliceFrom || call == DiskCall::kCopyFrom;
   return takes_space && world_->random().Chance(faults.disk_full) ? ENOSPC : 0;
 }
 
@@ -208,6 +208,27 @@ IoResult SimDisk::CloseFile(int file, bool) noexcept {
   const int error = Begin(DiskCall::kCloseFile);
   if (Opened(file, "close") != nullptr) open_.erase(file);
   return {0, error};
+}
+
+IoResult SimDisk::CopyFrom(std::string_view from_slot,
+                           int from_file,
+                           int to_file,
+                           engine::FileRange range) noexcept {
+  SimFile* to = Opened(to_file, "copy");
+  if (const int error = Begin(DiskCall::kCopyFrom); error != 0) return {0, error};
+  const SimFilePtr named =
+      world_->files().Find(PathOf(from_slot) + "/" + std::string(kSlotFileName));
+  const SimFile* from = from_file >= 0 ? Opened(from_file, "copy") : named.get();
+  if (from == nullptr || to == nullptr) return {0, from == nullptr ? ENOENT : EBADF};
+  if (range.at >= from->content.size()) return {0, 0};
+  const std::string piece = from->content.substr(static_cast<std::size_t>(range.at), range.bytes);
+  std::size_t take = piece.size();
+  if (take > 1 && world_->random().Chance(world_->faults().short_write))
+    take = static_cast<std::size_t>(world_->random().Between(1, take));
+  take = Fitting(*to, range.at, take);
+  if (take == 0) return {0, ENOSPC};
+  return {static_cast<std::int64_t>(Put(*to, std::string_view(piece).substr(0, take), range.at)),
+          0};
 }
 
 IoResult SimDisk::FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept {

@@ -81,8 +81,9 @@ enum class DiskCall : std::uint8_t {
   kRemoveSlot,
   kCloseFile,
   kFreeSpace,
+  kCopyFrom,
 };
-inline constexpr std::size_t kDiskCallCount = 8;
+inline constexpr std::size_t kDiskCallCount = 9;
 
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): final, and never deleted by its base
 class SimDisk final : public engine::Disk {
@@ -126,6 +127,10 @@ class SimDisk final : public engine::Disk {
   IoResult CleanSlot(std::string_view slot, int file) noexcept override;
   IoResult RemoveSlot(std::string_view slot, int file) noexcept override;
   IoResult CloseFile(int file, bool sync) noexcept override;
+  IoResult CopyFrom(std::string_view from_slot,
+                    int from_file,
+                    int to_file,
+                    engine::FileRange range) noexcept override;
   IoResult FreeSpace(std::uint64_t* bytes, std::uint64_t* inodes) noexcept override;
   Time Blocked() const noexcept override { return blocked_; }
   std::string_view root() const noexcept override { return root_; }

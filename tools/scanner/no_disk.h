@@ -23,6 +23,9 @@ class NoDisk final : public engine::Disk {
   engine::IoResult CleanSlot(std::string_view, int) noexcept override { return kFailed; }
   engine::IoResult RemoveSlot(std::string_view, int) noexcept override { return kFailed; }
   engine::IoResult CloseFile(int, bool) noexcept override { return kFailed; }
+  engine::IoResult CopyFrom(std::string_view, int, int, engine::FileRange) noexcept override {
+    return kFailed;
+  }
   engine::IoResult FreeSpace(std::uint64_t*, std::uint64_t*) noexcept override { return kFailed; }
   engine::Time Blocked() const noexcept override { return {}; }
   std::string_view root() const noexcept override { return "/"; }
