@@ -196,6 +196,9 @@ struct ScannerConfig {
   ScannerKind kind = ScannerKind::kAmavisd;  // --scanner-kind
   std::uint32_t connections_max = 0;         // -m: at once, 0: unlimited (see relay/limits.h)
   Seconds scan_timeout{600};                 // -T: for the whole reply
+  bool learn_connections = false;            // connections_max is learnt, from what it takes
+  std::uint32_t weight = 1;                  // its share of what the group has outstanding
+  bool drain = false;                        // it gets nothing new
   Seconds orphan_limit{500};                 // --orphan-limit: a request nobody waits for any more
 };
 

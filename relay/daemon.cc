@@ -17,11 +17,6 @@ using engine::Time;
 
 constexpr std::uint32_t kOtherSocketsPerShard = 64;
 
-std::int32_t SlotLimit(std::uint32_t connections) noexcept {
-  constexpr auto kMost = static_cast<std::uint32_t>(engine::SlotPool::kUnlimited);
-  return static_cast<std::int32_t>(std::min(connections, kMost));
-}
-
 engine::IoChoice EngineChoice(IoChoice choice) noexcept {
   switch (choice) {
     case IoChoice::kAuto: return engine::IoChoice::kAuto;
@@ -62,8 +57,9 @@ Daemon::Daemon(const Settings& settings,
       settings_(&settings),
       limits_(limits),
       log_(log),
-      scanner_slots_(SlotLimit(limits.scanner_connections_max)),
       shared_(TableOptionsOf(settings.config.quota, engine::DrawHashSecret())),
+      scanners_(ScannerGroupsOf(settings), limits.shards, engine::MonotonicNow()),
+      seed_(static_cast<std::uint64_t>(engine::MonotonicNow().count())),
       governor_(settings.config.spool.writes),
       roots_(std::move(shard_roots)) {
   scanner_slots_.SetBounds(QueueBoundsOf(settings.config.queue));

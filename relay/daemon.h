@@ -27,9 +27,9 @@
 #include "engine/io/stall_governor.h"
 #include "engine/io/stall_monitor.h"
 #include "engine/net/listener.h"
-#include "engine/quota/slot_pool.h"
 #include "relay/identity.h"
 #include "relay/limits.h"
+#include "relay/scanner_groups.h"
 #include "relay/settings.h"
 #include "relay/shard_app.h"
 #include "relay/shard_meters.h"
@@ -123,7 +123,8 @@ class Daemon final : public SnapshotSource {
   const Settings* settings_;  // the newest generation
   const Limits& limits_;
   engine::Log& log_;
-  engine::SlotPool scanner_slots_;
+  ScannerGroups scanners_;
+  std::uint64_t seed_;
   SharedCounts shared_;
   engine::StallGovernor governor_;
   std::unique_ptr<engine::StallMonitor> monitor_;       // --spool-writes=auto alone

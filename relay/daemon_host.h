@@ -52,14 +52,15 @@ class Daemon::Host final : public engine::ShardApp, public ShardHost {
     shard_ = &shard;
     app_ = std::make_unique<relay::ShardApp>(ShardParts{*daemon_.settings_,
                                                         shard.loop(),
-                                                        daemon_.scanner_slots_,
+                                                        daemon_.scanners_,
                                                         daemon_.shared_,
                                                         daemon_.governor_,
                                                         *this,
                                                         daemon_.log_,
                                                         &WallSeconds,
                                                         number_,
-                                                        &pipes_});
+                                                        &pipes_,
+                                                        daemon_.seed_});
     daemon_.figures_[number_]->app.store(app_.get(), std::memory_order_release);
     for (const ListenerFd& listener : daemon_.first_listeners_)
       Listen(listener);

@@ -10,6 +10,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "relay/daemon.h"
 #include "relay/daemon_host.h"
 #include "relay/startup.h"
@@ -127,6 +129,10 @@ void Daemon::BeginReload() noexcept {
   };
   next_generations_alive_.fetch_add(1, std::memory_order_relaxed);
   reload->settings = next.release();
+  // The same scanners, with other limits, weights, times: there are entries for all of them.
+  const absl::Status applied =
+      scanners_.Apply(ScannerGroupsOf(*reload->settings), engine::MonotonicNow());
+  ENGINE_CHECK(applied.ok());
   for (const std::uint32_t slot : reload->plan.removed) {
     engine::Listener& listener = (*listeners_)[slot];
     reload->removed.push_back({slot, listener.fd()});

@@ -120,7 +120,11 @@ Snapshot Daemon::TakeSnapshot() const {
   now.log_lines_dropped = log_.dropped();
   now.sessions = shared_.sessions.value();
   now.messages = shared_.messages.value();
-  now.slots.push_back(SlotsOf(scanner_slots_));
+  for (std::size_t i = 0; i < scanners_.size(); ++i) {
+    const ScannerGroup& group = scanners_.at(i);
+    now.slots.push_back(SlotsOf(group.slots()));
+    now.slots.back().group = group.name();
+  }
   AddShards(&now);
   const engine::StallCounts stalls = governor_.counts(engine::MonotonicNow());
   now.spool.stalled = stalls.async && governor_.work() == engine::FileWork::kAuto;

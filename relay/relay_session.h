@@ -77,7 +77,8 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   void OnWritable(engine::SocketId id) noexcept override;
   void OnGone(engine::SocketId id, int error) noexcept override;
 
-  engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept override;
+  ScanReplyRead OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept override;
+  engine::Bytes OnScanRetry(engine::SpoolSlot& copy, std::size_t* bytes) noexcept override;
   void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept override;
   engine::QueuePlace PlaceInQueue() noexcept override;
 
@@ -187,7 +188,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
   std::string_view PolicyBanks(std::span<char> to) const noexcept;
-  engine::Bytes WriteRequest(std::size_t* bytes, Refusal* why) noexcept;
+  ScannerGroup& Scanners() const noexcept;
+  engine::Bytes WriteRequest(const engine::SpoolSlot& slot,
+                             std::size_t* bytes,
+                             Refusal* why) noexcept;
   bool AnswerWith(engine::Bytes block, std::size_t bytes) noexcept;
   void LogProblems(const ampdp::Reply& reply, const EditCounts& counts) noexcept;
   void EndMessage() noexcept;

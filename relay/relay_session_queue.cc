@@ -42,13 +42,13 @@ engine::QueuePlace RelaySession::Place() const noexcept {
 // tenth, because an estimate is one. While its content comes the queue may grow, and it answers for
 // that, too.
 Time RelaySession::WaitAtMost() const noexcept {
-  const Time scan = shard_.scanner_slots().hold_mean();
+  const Time scan = Scanners().slots().hold_mean();
   const Time answer = std::max(AnswerWithin() - scan, Time{});
   return std::min<Time>(shard_.config().queue.wait_max, answer) / 10 * 9;
 }
 
 bool RelaySession::WouldWaitTooLong() noexcept {
-  engine::SlotPool& slots = shard_.scanner_slots();
+  engine::SlotPool& slots = Scanners().slots();
   if (slots.waiting() == 0) return false;  // before anything is computed
   return slots.WouldWaitLonger(Place(), WaitAtMost(), shard_.loop().now());
 }

@@ -46,11 +46,11 @@ ListenerCount ListenerCountOf(ampdp::Verdict verdict) noexcept {
 bool RelaySession::StartScan() noexcept {
   std::size_t bytes = 0;
   Refusal refusal;
-  const engine::Bytes request = WriteRequest(&bytes, &refusal);
+  const engine::Bytes request = WriteRequest(*message_->slot, &bytes, &refusal);
   if (request.empty()) return AnswerRefusal(refusal, {});
   TraceLines(shard_, "request", {reinterpret_cast<const char*>(request.data()), bytes});
   engine::SpoolSlot* slot = message_->slot;
-  ScanJob* job = shard_.MakeJob(*this, *slot, request, bytes);
+  ScanJob* job = shard_.MakeJob(*this, Scanners(), *slot, request, bytes);
   if (job == nullptr) {
     shard_.blocks().Give(request);
     return AnswerRefusal(OverloadRefusal("scans in work"), {});
@@ -58,12 +58,15 @@ bool RelaySession::StartScan() noexcept {
   message_->slot = nullptr;  // the job's from here on
   message_->job = job;
   job->Keep(std::exchange(message_->hold, {}));
-  const ScannerConfig& scanner = shard_.scanner();
   job->Start({.wait_until = shard_.loop().now() + shard_.config().queue.wait_max,
               .answer_by = AnswerBy(),
-              .scan_timeout = scanner.scan_timeout,
-              .orphan_limit = scanner.orphan_limit});
+              .delivery_is_ours = listener().delivery_care_of == DeliveryCareOf::kClient});
   return true;
+}
+
+ScannerGroup& RelaySession::Scanners() const noexcept {
+  ScannerGroups& groups = shard_.scanners();
+  return groups.at(groups.Find(listener().scanner_group).value_or(0));
 }
 
 // The macro where CONNECT did not know; 0: nobody does.
@@ -87,7 +90,9 @@ std::string_view RelaySession::PolicyBanks(std::span<char> to) const noexcept {
 }
 
 // A block with the whole request; empty, and why, when there is no room for one.
-engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexcept {
+engine::Bytes RelaySession::WriteRequest(const engine::SpoolSlot& slot,
+                                         std::size_t* bytes,
+                                         Refusal* why) noexcept {
   Message& message = *message_;
   const auto recipients = message.arena.MakeArray<std::string_view>(message.recipient_count);
   if (recipients.size() != message.recipient_count) {
@@ -105,9 +110,8 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
       .protocol_name = MacroText(Macro::kProtocol),
       .sender = message.sender.empty() ? "<>" : message.sender,
       .recipients = recipients,
-      .tempdir =
-          shard_.settings().sharing.send_tempdir ? message.slot->directory() : std::string_view(),
-      .mail_file = message.slot->mail_file(),
+      .tempdir = shard_.settings().sharing.send_tempdir ? slot.directory() : std::string_view(),
+      .mail_file = slot.mail_file(),
       .delivery_care_of = listener().delivery_care_of == DeliveryCareOf::kServer
                               ? ampdp::DeliveryCare::kServer
                               : ampdp::DeliveryCare::kClient,
@@ -128,7 +132,14 @@ engine::Bytes RelaySession::WriteRequest(std::size_t* bytes, Refusal* why) noexc
   return block;
 }
 
-SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept {
+engine::Bytes RelaySession::OnScanRetry(engine::SpoolSlot& copy, std::size_t* bytes) noexcept {
+  Refusal why;
+  const engine::Bytes request = WriteRequest(copy, bytes, &why);
+  if (!request.empty()) message_->slot_name = copy.name();
+  return request;
+}
+
+ScanReplyRead RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept {
   message_->job = nullptr;
   TraceLines(shard_, "reply", whole);
   ampdp::Reply reply;
@@ -136,7 +147,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   if (error.fault == ampdp::ReplyFault::kTooManyEdits) {
     // Our shortage, not the scanner's fault: a sender who fills the arena must not make -P pass.
     AnswerRefusal(InternalRefusal("memory for the edits"), times);
-    return SpoolFate::kDoubt;
+    return {};
   }
   VerdictMap map(*message_,
                  reply,
@@ -146,9 +157,9 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   engine::Scratch<char, ampdp::kReplyErrorTextBytes> text;
   const std::string_view fault = error.ok() ? map.Check() : ampdp::ReplyErrorText(error, text);
   if (!fault.empty()) {
-    shard_.NoteBrokenReply(fault);
+    shard_.NoteBrokenReply(times.scanner, fault);
     AnswerRefusal(ScanFailedRefusal("broken reply"), times);
-    return SpoolFate::kDoubt;
+    return {.broken = true};
   }
   // Read before the answer: the answer ends the message, and maybe the session.
   const SpoolFate fate =
@@ -162,7 +173,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   if (block.empty()) {
     AnswerRefusal(too_large ? HeaderTooLargeRefusal() : InternalRefusal("memory for the verdict"),
                   times);
-    return fate;
+    return {.fate = fate};
   }
   milter::ReplyWriter writer(block, filter_.leading_space(), filter_.actions());
   counts = map.Write(writer);
@@ -172,7 +183,7 @@ SpoolFate RelaySession::OnScanReply(std::span<char> whole, const ScanTimes& time
   LogProblems(reply, counts);
   Summarise(ampdp::VerdictText(reply.verdict), times, &reply, counts);
   AnswerWith(block, writer.written());
-  return fate;
+  return {.fate = fate};
 }
 
 void RelaySession::OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept {
@@ -255,6 +266,7 @@ void RelaySession::Summarise(std::string_view verdict,
                 .client_host = text_.Get(SessionText::Field::kHost),
                 .client_address = text_.Get(SessionText::Field::kAddress),
                 .verdict = verdict,
+                .scanner = Scanners().entries() > 1 ? times.scanner : std::string_view(),
                 .now = now,
                 .times = times,
                 .reply = reply,

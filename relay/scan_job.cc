@@ -17,26 +17,19 @@ namespace {
 using engine::SpoolFate;
 using engine::Time;
 
-constexpr Time kConnectTimeout = std::chrono::seconds(10);     // TCP; a Unix connect is immediate
-constexpr Time kBusyRetryMin = std::chrono::milliseconds(1);   // doubled at each try ...
-constexpr Time kBusyRetryMax = std::chrono::milliseconds(50);  // ... up to this
-constexpr std::size_t kReplyBlockBytes = 4096;                 // first block of a split reply
-
-// A connect that fails for want of something of ours says nothing about the scanner.
-bool IsOurShortage(int error) noexcept {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS ||
-         error == EADDRNOTAVAIL;
-}
+constexpr std::size_t kReplyBlockBytes = 4096;  // first block of a split reply
 
 }  // namespace
 
 ScanJob::ScanJob(ShardApp& shard,
                  ScanOwner& owner,
+                 ScannerGroup& group,
                  engine::SpoolSlot& slot,
                  engine::Bytes request,
                  std::size_t request_bytes) noexcept
     : shard_(shard),
       owner_(&owner),
+      group_(&group),
       slot_(&slot),
       request_(request),
       request_bytes_(request_bytes),
@@ -58,140 +51,76 @@ ScanJob::~ScanJob() {
 }
 
 void ScanJob::Enter(State state) noexcept {
-  static constexpr std::array<std::string_view, 8> kNames = {
-      "waiting", "turned away", "connecting", "busy", "sending", "reply", "orphan", "leaving"};
+  static constexpr std::array<std::string_view, 9> kNames = {"waiting",
+                                                             "turned away",
+                                                             "connecting",
+                                                             "busy",
+                                                             "copying",
+                                                             "sending",
+                                                             "reply",
+                                                             "orphan",
+                                                             "leaving"};
   state_ = state;
   TraceScan(shard_,
             kNames[static_cast<std::size_t>(state)],
             slot_ != nullptr ? slot_->name() : std::string_view());
 }
 
-void ScanJob::Start(const ScanDeadlines& deadlines) noexcept {
-  deadlines_ = deadlines;
-  times_.started = shard_.loop().now();
-  if (!shard_.scanner_slots().TryAcquire()) {
-    WaitForSlot();
-    return;
-  }
-  has_scanner_slot_ = true;
-  // The owner hears nothing inside Start(): a refused connect is told by the timer.
-  times_.granted = times_.started;
-  Connect();
-}
-
-void ScanJob::WaitForSlot() noexcept {
-  static_cast<engine::QueuePlace&>(ticket_) = owner_->PlaceInQueue();
-  switch (shard_.scanner_slots().AcquireOrWait(ticket_)) {
-    case engine::SlotAnswer::kTaken:  // since the try
-      has_scanner_slot_ = true;
-      times_.granted = times_.started;
-      Connect();
-      return;
-    case engine::SlotAnswer::kWaits:
-      Enter(State::kWaiting);
-      shard_.loop().Set(timer_, std::min(deadlines_.wait_until, deadlines_.answer_by));
-      return;
-    case engine::SlotAnswer::kFull:
-      shard_.counters().Add(Count::kQueueFull);
-      // The owner hears nothing inside Start().
-      Enter(State::kTurnedAway);
-      shard_.loop().Set(timer_, times_.started);
-      return;
-  }
-}
-
-void ScanJob::OnKeyFull() noexcept {
-  shard_.counters().Add(Count::kQueueKeyFull);
-  if (state_ == State::kLeaving) return;  // `gone` is still to come
-  ENGINE_CHECK(state_ == State::kWaiting);
-  Enter(State::kTurnedAway);
-  Fail(OverloadRefusal("too many of its kind wait"));
-}
-
-void ScanJob::OnGranted() noexcept {
-  if (state_ == State::kLeaving) {
-    // The grant crossed our Cancel(); `gone` is still to come.
-    shard_.scanner_slots().Release(shard_.loop().now());
-    return;
-  }
-  ENGINE_CHECK(state_ == State::kWaiting);
-  has_scanner_slot_ = true;
-  times_.granted = shard_.loop().now();
-  Connect();
-}
-
-void ScanJob::OnTicketGone() noexcept {
-  ENGINE_CHECK(state_ == State::kLeaving);
-  shard_.FreeJob(*this);
-}
-
-void ScanJob::Connect() noexcept {
-  const Time now = shard_.loop().now();
-  const engine::IoResult result = shard_.loop().Connect(shard_.scanner().address, *this, &socket_);
-  if (result.ok()) {
-    Enter(State::kConnecting);
-    shard_.loop().Set(timer_, std::min(now + kConnectTimeout, deadlines_.answer_by));
-    return;
-  }
-  socket_ = {};
-  Enter(State::kBusy);
-  if (result.error == EAGAIN) {
-    const Time pause = std::min(kBusyRetryMin * (1U << std::min(busy_tries_, 16U)), kBusyRetryMax);
-    ++busy_tries_;
-    shard_.counters().Add(Count::kScannerBusy);
-    shard_.loop().Set(timer_, now + pause);
-    return;
-  }
-  shard_.NoteScannerError("connect", result.error);
-  busy_tries_ = 0;
-  connect_error_ = result.error;
-  deadlines_.answer_by = now;  // told by the timer, in the next turn
-  shard_.loop().Set(timer_, now);
-}
-
 void ScanJob::OnTimer(Time now) noexcept {
   switch (state_) {
     case State::kWaiting: Fail(OverloadRefusal("no scanner slot in time")); return;
     case State::kTurnedAway: Fail(OverloadRefusal("queue full")); return;
-    case State::kBusy:
-      if (busy_tries_ == 0) {
-        Fail(IsOurShortage(connect_error_) ? InternalRefusal("no descriptor for the scanner")
-                                           : UnreachableRefusal("scanner refused the connection"));
-      } else if (now >= deadlines_.answer_by || now >= deadlines_.wait_until) {
-        Fail(OverloadRefusal("scanner backlog full"));
-      } else {
-        Connect();
-      }
+    case State::kBusy: OnBusyTimer(now); return;
+    case State::kCopying: CopyOn(); return;
+    case State::kConnecting: {
+      const Refusal refusal = TimedOut(UnreachableRefusal("connect to the scanner timed out"), now);
+      Judge(TimedOutAt(ScanOutcome::kNotTaken, now));
+      if (!GoesElsewhere(refusal)) Fail(refusal);
       return;
-    case State::kConnecting:
-      Fail(TimedOut(UnreachableRefusal("connect to the scanner timed out"), now));
-      return;
+    }
     case State::kSending:
+      Judge(TimedOutAt(ScanOutcome::kNotTaken, now));
       Fail(TimedOut(UnreachableRefusal("scanner did not take the request in time"), now));
       return;
-    case State::kReply: Fail(TimedOut(ScanFailedRefusal("scan timed out"), now)); return;
+    case State::kReply:
+      Judge(TimedOutAt(ScanOutcome::kTimeout, now));
+      Fail(TimedOut(ScanFailedRefusal("scan timed out"), now));
+      return;
     case State::kOrphan:
       shard_.counters().Add(Count::kOrphansExpired);
+      Judge(ScanOutcome::kTimeout);
       End(SpoolFate::kDoubt);
       return;
     case State::kLeaving: return;
   }
 }
 
+void ScanJob::Judge(ScanOutcome outcome) noexcept {
+  const Time scan_time = times_.sent != Time{} ? shard_.loop().now() - times_.sent : Time{};
+  shard_.JudgeScanner(*group_, &picked_, outcome, scan_time);
+}
+
+bool ScanJob::MostlyWaited(Time now) const noexcept {
+  const Time turn_came = times_.sent != Time{} ? times_.sent : times_.granted;
+  return turn_came - times_.started > now - turn_came;
+}
+
 // A scan that the answer's deadline ends says nothing about the scanner when most of the time went
 // into the wait for it: that is overload, which -P must not pass, as a flooder can cause it.
 Refusal ScanJob::TimedOut(const Refusal& refusal, Time now) const noexcept {
-  if (now < deadlines_.answer_by) return refusal;
-  const Time turn_came = times_.sent != Time{} ? times_.sent : times_.granted;
-  const bool mostly_waited = turn_came - times_.started > now - turn_came;
-  return mostly_waited ? OverloadRefusal("waited too long for a scanner") : refusal;
+  if (now < terms_.answer_by || !MostlyWaited(now)) return refusal;
+  return OverloadRefusal("waited too long for a scanner");
+}
+
+ScanOutcome ScanJob::TimedOutAt(ScanOutcome outcome, Time now) const noexcept {
+  return now < terms_.answer_by || !MostlyWaited(now) ? outcome : ScanOutcome::kUndecided;
 }
 
 void ScanJob::OnWritable(engine::SocketId) noexcept {
   if (state_ == State::kConnecting) {
     Enter(State::kSending);
-    shard_.loop().Set(
-        timer_, std::min(shard_.loop().now() + deadlines_.scan_timeout, deadlines_.answer_by));
+    const Time at_most = shard_.loop().now() + group_->scan_timeout(picked_.index);
+    shard_.loop().Set(timer_, std::min(at_most, terms_.answer_by));
   }
   if (state_ == State::kSending) SendRequest();
 }
@@ -209,12 +138,15 @@ void ScanJob::SentWhole() noexcept {
   request_ = {};
   Enter(State::kReply);
   times_.sent = shard_.loop().now();
-  shard_.loop().Set(timer_, std::min(times_.sent + deadlines_.scan_timeout, deadlines_.answer_by));
+  group_->Count(shard_.number(), picked_, ScannerCount::kRequests);
+  const Time at_most = times_.sent + group_->scan_timeout(picked_.index);
+  shard_.loop().Set(timer_, std::min(at_most, terms_.answer_by));
 }
 
 void ScanJob::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
   if (state_ == State::kSending) {
     // A reply before its request: whatever it is, it is not about this message.
+    Judge(ScanOutcome::kBrokenReply);
     Fail(UnreachableRefusal("scanner spoke before the request"));
     return;
   }
@@ -228,7 +160,8 @@ void ScanJob::OnBytes(engine::SocketId, engine::Bytes bytes) noexcept {
     case ampdp::BlockStatus::kBlockTooLong:
     case ampdp::BlockStatus::kLineTooLong:
     case ampdp::BlockStatus::kTooManyAttributes:
-      shard_.NoteBrokenReply(ampdp::BlockStatusText(reader_.status()));
+      shard_.NoteBrokenReply(times_.scanner, ampdp::BlockStatusText(reader_.status()));
+      Judge(ScanOutcome::kBrokenReply);
       Fail(ScanFailedRefusal("broken reply"));
       return;
   }
@@ -271,12 +204,15 @@ void ScanJob::Complete() noexcept {
   times_.ended = shard_.loop().now();
   if (owner_ == nullptr) {
     shard_.counters().Add(Count::kOrphansReplied);
+    Judge(ScanOutcome::kReply);
     End(SpoolFate::kDoubt);
     return;
   }
   ScanOwner* owner = owner_;
   owner_ = nullptr;
-  End(owner->OnScanReply(reply_, times_));
+  const ScanReplyRead read = owner->OnScanReply(reply_, times_);
+  Judge(read.broken ? ScanOutcome::kBrokenReply : ScanOutcome::kReply);
+  End(read.fate);
 }
 
 engine::Drained ScanJob::OnDirect(engine::SocketId, engine::DirectSocket&) noexcept {
@@ -285,13 +221,26 @@ engine::Drained ScanJob::OnDirect(engine::SocketId, engine::DirectSocket&) noexc
 }
 
 void ScanJob::OnGone(engine::SocketId, int error) noexcept {
-  shard_.NoteScannerError(state_ == State::kConnecting ? "connect" : "connection", error);
+  CloseSocket();
+  if (state_ == State::kConnecting) {
+    if (!NotConnected(error)) Choose();
+    return;
+  }
+  shard_.NoteScannerError(times_.scanner, "connection", error);
   const bool had_it_whole = state_ == State::kReply || state_ == State::kOrphan;
-  shard_.loop().Close(socket_);
-  socket_ = {};
-  TellFailure(had_it_whole ? ScanFailedRefusal("scanner closed without a whole reply")
-                           : UnreachableRefusal("scanner connection failed"));
+  const Refusal refusal = had_it_whole ? ScanFailedRefusal("scanner closed without a whole reply")
+                                       : UnreachableRefusal("scanner connection failed");
+  const ScanOutcome late = reply_.empty() ? ScanOutcome::kBrokeOff : ScanOutcome::kHalfReply;
+  Judge(had_it_whole ? late : ScanOutcome::kNotTaken);
+  const bool may_repeat = !had_it_whole || (reply_.empty() && terms_.delivery_is_ours);
+  if (may_repeat && GoesElsewhere(refusal)) return;
+  TellFailure(refusal);
   End(SpoolFate::kDoubt);
+}
+
+void ScanJob::CloseSocket() noexcept {
+  if (socket_.generation != 0) shard_.loop().Close(socket_);
+  socket_ = {};
 }
 
 void ScanJob::TellFailure(const Refusal& refusal) noexcept {
@@ -299,7 +248,10 @@ void ScanJob::TellFailure(const Refusal& refusal) noexcept {
   if (owner_ == nullptr) return;
   ScanOwner* owner = owner_;
   owner_ = nullptr;
-  owner->OnScanFailed(refusal, times_);
+  // A message that may have broken a scanner stays one, whatever the next one says.
+  const bool suspect = retried_ && problem_.failure == FailureClass::kScanFailed &&
+                       refusal.failure != FailureClass::kPassing;
+  owner->OnScanFailed(suspect ? problem_ : refusal, times_);
 }
 
 void ScanJob::Fail(const Refusal& refusal) noexcept {
@@ -320,6 +272,7 @@ void ScanJob::Abandon() noexcept {
     case State::kTurnedAway:
     case State::kConnecting:
     case State::kBusy: End(SpoolFate::kUnread); return;
+    case State::kCopying:
     case State::kSending: End(SpoolFate::kDoubt); return;
     case State::kReply:
       // A reply that is whole but broken, or too long, has no more to come.
@@ -339,17 +292,8 @@ void ScanJob::Abandon() noexcept {
 void ScanJob::BecomeOrphan() noexcept {
   Enter(State::kOrphan);
   shard_.counters().Add(Count::kOrphansBegun);
-  shard_.scanner_slots().CountOrphan(+1);
-  shard_.loop().Set(timer_, times_.sent + deadlines_.orphan_limit);
-}
-
-void ScanJob::LeaveQueue() noexcept {
-  Enter(State::kLeaving);
-  shard_.loop().Cancel(timer_);
-  GiveSlotBack(SpoolFate::kUnread);
-  shard_.blocks().Give(request_);
-  request_ = {};
-  shard_.scanner_slots().Cancel(ticket_);
+  group_->slots().CountOrphan(+1);
+  shard_.loop().Set(timer_, times_.sent + group_->orphan_limit(picked_.index));
 }
 
 void ScanJob::Kill() noexcept {
@@ -360,27 +304,35 @@ void ScanJob::Kill() noexcept {
     case State::kTurnedAway:
     case State::kConnecting:
     case State::kBusy:
+    case State::kCopying:
     case State::kSending:
     case State::kReply:
     case State::kOrphan: End(SpoolFate::kDoubt); return;
   }
 }
 
+// A copy, and what it was copied from, were in the hands of two scanners: never used again.
 void ScanJob::GiveSlotBack(SpoolFate fate) noexcept {
-  shard_.GiveSlotBack(*slot_, fate);
+  if (copy_ != nullptr) shard_.GiveSlotBack(*copy_, SpoolFate::kUnread);
+  copy_ = nullptr;
+  shard_.GiveSlotBack(*slot_, copied_ ? SpoolFate::kDoubt : fate);
   slot_ = nullptr;
 }
 
 void ScanJob::End(SpoolFate fate) noexcept {
   shard_.loop().Cancel(timer_);
-  if (socket_.generation != 0) shard_.loop().Close(socket_);
+  CloseSocket();
   if (has_scanner_slot_) {
     has_scanner_slot_ = false;
-    const Time now = shard_.loop().now();
-    if (state_ == State::kOrphan) shard_.scanner_slots().CountOrphan(-1);
-    // How long an orphan takes says nothing about a scan.
-    const Time held = state_ == State::kOrphan ? Time{} : now - times_.granted;
-    shard_.scanner_slots().Release(now, held);
+    if (state_ == State::kOrphan) group_->slots().CountOrphan(-1);
+    // Neither an orphan nor what never came to a scanner says how long a scan takes.
+    const bool counts = state_ != State::kOrphan && times_.sent != Time{};
+    const Time held = counts ? shard_.loop().now() - times_.granted : Time{};
+    if (picked_.any()) {
+      group_->Give(shard_.Moment(), &picked_, held);
+    } else {
+      group_->slots().Release(shard_.loop().now(), held);
+    }
   }
   GiveSlotBack(fate);
   shard_.blocks().Give(request_);

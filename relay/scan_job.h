@@ -1,29 +1,39 @@
-// One message on its way through a scanner: slot, connection, request, reply, and what is left of
-// it when nobody waits any more.
+// One message on its way through a scanner: slot, scanner, connection, request, reply, and what is
+// left of it when nobody waits any more.
 //
-//            granted                connected          sent whole           reply whole
-//  kWaiting ---------> kConnecting -----------> kSending ---------> kReply -------------> End
-//     |                  |   ^                     |                  |
-//     |                  v   | retry               |                  | Abandon, deadline
-//     |                 kBusy (backlog full)       |                  v
-//     | Abandon, deadline                          |               kOrphan --reply, close, limit-->
-//     End v                                            v
+//            granted, scanner    connected          sent whole           reply whole
+//            with room found
+//  kWaiting -----------> kConnecting -----> kSending ---------> kReply -------------> End
+//     |   ^                |   ^              |                   |  |
+//     |   | limit became   v   | another, or  | connection lost   |  | Abandon, deadline
+//     |   '-----smaller- kBusy | try again    |                   |  v
+//     | Abandon, deadline  |   '--kCopying<---' EOF without octet-'  kOrphan --reply, close,
+//     End v                v deadline                                          limit--> End
 //  kLeaving --gone--> freed          Abandon, deadline, error: End
 //
+// - A slot is the group's (relay/scanner_group.h); which scanner it is used at is decided when it
+//   has been granted. kBusy: a slot in hand, and no scanner that takes the connect. A full backlog
+//   (EAGAIN, which poll never reports) is "busy", a refused connect is not: either way the others
+//   of the group are asked at once. Nobody was told anything by a connect, so these do not count
+//   as tries; pauses of 1 to 50 ms and the wait's end bound them.
+// - A message goes on to another scanner once at most: where its request was not sent whole, or the
+//   scanner closed without an octet of a reply and does not deliver by itself; never after a
+//   timeout. If anything was sent, the other one gets a copy of the message in a slot of its own
+//   (kCopying), and both slots are retired: two scanners never unpack in one directory.
 // - amavisd does not notice a client that has gone. Once a request is with it whole, the scanner
 //   slot and the spool slot stay taken until it has replied or closed, or for orphan_limit:
 //   otherwise -m would be a fiction exactly under overload.
 // - kTurnedAway: the queue for slots is full, in total or for this key; the failure is due.
-// - One connection per request, never reused. A full backlog (EAGAIN, which poll never reports) is
-//   "busy": tried again until the wait is over.
+// - One connection per request, never reused.
 // - The owner hears exactly one of OnScanReply and OnScanFailed, unless it called Abandon() first.
 // The reply is bounded by ampdp::BlockLimits. One shard; the record lives in the shard's slab and
-// frees itself.
+// frees itself. What happens up to the connection is in scan_connect.cc.
 #ifndef MILLRACE_RELAY_SCAN_JOB_H_
 #define MILLRACE_RELAY_SCAN_JOB_H_
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "ampdp/reply_reader.h"
 #include "engine/io/loop.h"
@@ -31,6 +41,7 @@
 #include "engine/spool/spool.h"
 #include "relay/client_quota.h"
 #include "relay/failure.h"
+#include "relay/scanner_group.h"
 
 namespace relay {
 
@@ -42,15 +53,24 @@ struct ScanTimes {
   engine::Time granted{};
   engine::Time sent{};
   engine::Time ended{};
+  std::string_view scanner{};  // the one that was asked last; lives as long as the process
 };
 
-// Who waits for the scan. Both calls come at most once, and never inside Start().
+// What a whole reply has come to.
+struct ScanReplyRead {
+  engine::SpoolFate fate = engine::SpoolFate::kDoubt;  // of the message's file
+  bool broken = false;                                 // it says nothing that can be used
+};
+
+// Who waits for the scan. The first two calls come at most once, and none inside Start().
 class ScanOwner {
  public:
-  // The scanner's whole reply (to be parsed in place), of a request that it had whole. Answers what
-  // the reply means for the message's file.
-  virtual engine::SpoolFate OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept = 0;
+  // The scanner's whole reply (to be parsed in place), of a request that it had whole.
+  virtual ScanReplyRead OnScanReply(std::span<char> whole, const ScanTimes& times) noexcept = 0;
   virtual void OnScanFailed(const Refusal& refusal, const ScanTimes& times) noexcept = 0;
+  // Another scanner is to have the message, which now is in `copy`: the request for it, a block of
+  // the shard's pool. Empty: no room for one.
+  virtual engine::Bytes OnScanRetry(engine::SpoolSlot& copy, std::size_t* bytes) noexcept = 0;
   // Where to wait for a scanner slot. Asked inside Start(), where one has to.
   virtual engine::QueuePlace PlaceInQueue() noexcept = 0;
 
@@ -58,11 +78,11 @@ class ScanOwner {
   ~ScanOwner() = default;
 };
 
-struct ScanDeadlines {
-  engine::Time wait_until{};    // for a scanner slot
-  engine::Time answer_by{};     // whatever happens
-  engine::Time scan_timeout{};  // a length: for the whole reply, from the request on
-  engine::Time orphan_limit{};  // a length, from the request on
+struct ScanTerms {
+  engine::Time wait_until{};  // for a scanner slot, and a scanner that takes the connect
+  engine::Time answer_by{};   // whatever happens
+  // The scanner does not deliver: a message that was with it may go to another one.
+  bool delivery_is_ours = true;
 };
 
 class ScanJob final : public engine::SocketEvents {
@@ -72,15 +92,20 @@ class ScanJob final : public engine::SocketEvents {
     kTurnedAway,
     kConnecting,
     kBusy,
+    kCopying,
     kSending,
     kReply,
     kOrphan,
     kLeaving,
   };
 
+  // Of a copy for another scanner, per turn.
+  static constexpr std::size_t kCopyBytesPerTurn = engine::kMiB;
+
   // Takes over `slot` (sealed) and `request` (a block of the shard's pool; `request_bytes` of it).
   ScanJob(ShardApp& shard,
           ScanOwner& owner,
+          ScannerGroup& group,
           engine::SpoolSlot& slot,
           engine::Bytes request,
           std::size_t request_bytes) noexcept;
@@ -88,7 +113,7 @@ class ScanJob final : public engine::SocketEvents {
   ScanJob(const ScanJob&) = delete;
   ScanJob& operator=(const ScanJob&) = delete;
 
-  void Start(const ScanDeadlines& deadlines) noexcept;
+  void Start(const ScanTerms& terms) noexcept;
 
   // The owner is no longer interested. The job may free itself in this call.
   void Abandon() noexcept;
@@ -119,11 +144,26 @@ class ScanJob final : public engine::SocketEvents {
   };
 
   void Enter(State state) noexcept;  // the only writer of state_
+  void OnTimer(engine::Time now) noexcept;
+
+  // scan_connect.cc: slot, scanner, connection, another scanner.
+  void WaitForSlot() noexcept;
   void OnGranted() noexcept;
   void OnKeyFull() noexcept;
   void OnTicketGone() noexcept;
-  void OnTimer(engine::Time now) noexcept;
-  void Connect() noexcept;
+  void Choose() noexcept;
+  bool Connect() noexcept;
+  bool NotConnected(int error) noexcept;
+  void Requeue() noexcept;
+  void Pause() noexcept;
+  void Doom(const Refusal& refusal) noexcept;
+  void OnBusyTimer(engine::Time now) noexcept;
+  void LeaveQueue() noexcept;
+  bool GoesElsewhere(const Refusal& refusal) noexcept;
+  void CopyOn() noexcept;
+  void Copied() noexcept;
+  ScannerGroup::Mask PickedMask() const noexcept { return ScannerGroup::MaskOf(picked_.index); }
+
   void SendRequest() noexcept;
   void SentWhole() noexcept;
   bool Collect(engine::Bytes bytes) noexcept;
@@ -134,16 +174,21 @@ class ScanJob final : public engine::SocketEvents {
   // Tells the owner (if there is one) and goes on as an orphan or ends.
   void Fail(const Refusal& refusal) noexcept;
   void BecomeOrphan() noexcept;
-  void LeaveQueue() noexcept;
-  void WaitForSlot() noexcept;
+  // What the scanner has made of the request, for its health.
+  void Judge(ScanOutcome outcome) noexcept;
+  ScanOutcome TimedOutAt(ScanOutcome outcome, engine::Time now) const noexcept;
+  bool MostlyWaited(engine::Time now) const noexcept;
   // Closes, releases, gives everything back, frees the record.
   void End(engine::SpoolFate fate) noexcept;
   void GiveSlotBack(engine::SpoolFate fate) noexcept;
+  void CloseSocket() noexcept;
 
   ShardApp& shard_;
   ScanOwner* owner_;
+  ScannerGroup* group_;
   engine::SpoolSlot* slot_;
-  engine::Bytes request_;  // until sent whole
+  engine::SpoolSlot* copy_ = nullptr;  // kCopying
+  engine::Bytes request_;              // until sent whole
   std::size_t request_bytes_;
   std::size_t request_sent_ = 0;
   engine::Bytes reply_block_;  // only when the reply comes in several pieces
@@ -152,12 +197,20 @@ class ScanJob final : public engine::SocketEvents {
   engine::SocketId socket_{};
   JobTimer timer_;
   JobTicket ticket_;
-  ScanDeadlines deadlines_;
+  ScanTerms terms_;
   ScanTimes times_;
   MessageHold hold_;
+  PickedScanner picked_;            // with has_scanner_slot_: where it is used
+  ScannerGroup::Mask failed_ = 0;   // scanners that this message is not for any more
+  ScannerGroup::Mask asked_ = 0;    // ... that did not take the connect, since the last pause
+  ScannerGroup::Mask refused_ = 0;  // ... of those: nobody listened
+  // What to tell if it ends in kBusy; after a retry: what the first scanner has come to.
+  Refusal problem_ = UnreachableRefusal("no scanner in service");
   std::uint32_t busy_tries_ = 0;
-  int connect_error_ = 0;
   bool has_scanner_slot_ = false;
+  bool doomed_ = false;   // kBusy: told by the timer, in the next turn
+  bool retried_ = false;  // its one chance with another scanner is used up
+  bool copied_ = false;   // slot_ is a copy
   State state_ = State::kWaiting;
 };
 

@@ -28,6 +28,19 @@ std::uint64_t SpliceFrom(const SpoolConfig& config, bool unix_socket, bool on_tm
   return ListenerSettings::kNeverSplice;
 }
 
+ScannerSpec ScannerSpecOf(const ScannerSettings& scanner, std::uint32_t messages_max) {
+  // Without a limit of its own as many as there can be messages; orphans are messages in work too.
+  const std::uint32_t limit = scanner.connections_max == 0 ? messages_max : scanner.connections_max;
+  return {.address = scanner.address,
+          .weight = scanner.weight,
+          .limit = scanner.learn_connections
+                       ? ScannerLimit::kLearn
+                       : std::min(limit, std::uint32_t{ScannerSpec::kLimitMax}),
+          .drain = scanner.drain,
+          .scan_timeout = scanner.scan_timeout,
+          .orphan_limit = scanner.orphan_limit};
+}
+
 ListenerSettings ListenerSettingsOf(const ListenerConfig& config, std::uint32_t index) {
   ListenerSettings settings;
   static_cast<ListenerConfig&>(settings) = config;
@@ -94,6 +107,21 @@ void FillSettings(const Config& config,
                                          scanners.end(),
                                          [](const engine::Address& a) { return a.is_this_host(); });
   settings->block_bytes_max = kBlockBytesMaxPerShard;
+}
+
+std::vector<ScannerGroupSpec> ScannerGroupsOf(const Settings& settings) {
+  std::vector<ScannerGroupSpec> groups;
+  for (const ScannerSettings& scanner : settings.scanners) {
+    auto group = std::find_if(groups.begin(), groups.end(), [&scanner](const ScannerGroupSpec& g) {
+      return g.name == scanner.group;
+    });
+    if (group == groups.end()) {
+      groups.push_back({.name = scanner.group, .scanners = {}});
+      group = groups.end() - 1;
+    }
+    group->scanners.push_back(ScannerSpecOf(scanner, settings.messages_max));
+  }
+  return groups;
 }
 
 }  // namespace relay

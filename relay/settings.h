@@ -20,6 +20,7 @@
 #include "relay/limits.h"
 #include "relay/queue_place.h"
 #include "relay/shared_counts.h"
+#include "relay/scanner_groups.h"
 #include "relay/spool_sharing.h"
 
 namespace relay {
@@ -91,6 +92,10 @@ void FillSettings(const Config& config,
                   const std::vector<engine::Address>& scanners,
                   const engine::SpoolDirReport& spool,
                   Settings* settings);
+
+// The scanners by group, the groups in the order of their first scanners. The one of the scanners
+// that name none is called "".
+std::vector<ScannerGroupSpec> ScannerGroupsOf(const Settings& settings);
 
 }  // namespace relay
 

@@ -59,8 +59,10 @@ ShardApp::ShardApp(const ShardParts& parts) noexcept
       accept_warnings_(kWarningsPerInterval, kWarningInterval),
       refused_clients_(kWarningsPerInterval, kWarningInterval),
       table_full_(kWarningsPerInterval, kWarningInterval),
-      splices_(parts.pipes != nullptr) {
+      splices_(parts.pipes != nullptr),
+      chance_(parts.seed * 2 + parts.shard) {
   settings_->Retain();
+  if (parts.shard == 0) probes_.emplace(parts_.loop, parts_.scanners);
   tick_.app = this;
   tick_.fire = [](engine::Timer& t, Time now) noexcept {
     static_cast<AppTimer&>(t).app->OnTick(now);
@@ -189,10 +191,11 @@ void ShardApp::FreeMessage(Message& message) noexcept {
 }
 
 ScanJob* ShardApp::MakeJob(ScanOwner& owner,
+                           ScannerGroup& group,
                            engine::SpoolSlot& slot,
                            engine::Bytes request,
                            std::size_t request_bytes) noexcept {
-  ScanJob* job = jobs_.Make(*this, owner, slot, request, request_bytes);
+  ScanJob* job = jobs_.Make(*this, owner, group, slot, request, request_bytes);
   if (job != nullptr) counters_.Add(Count::kScansBegun);
   return job;
 }
@@ -244,12 +247,14 @@ engine::LogLine ShardApp::Line(std::string_view event) const noexcept {
   return line;
 }
 
-void ShardApp::NoteScannerError(std::string_view what, int error) noexcept {
+void ShardApp::NoteScannerError(std::string_view scanner,
+                                std::string_view what,
+                                int error) noexcept {
   counters_.Add(Count::kScannerErrors);
   const auto suppressed = scanner_errors_.Admit(parts_.loop.now());
   if (!suppressed) return;
   engine::LogLine line = Line("scanner failed");
-  line.Field("scanner", scanner().address.text).Field("at", what);
+  line.Field("scanner", scanner).Field("at", what);
   if (error != 0) {
     line.Errno("error", error);
   } else {
@@ -258,15 +263,77 @@ void ShardApp::NoteScannerError(std::string_view what, int error) noexcept {
   Write(engine::Level::kWarning, line.Field("suppressed", *suppressed));
 }
 
-void ShardApp::NoteBrokenReply(std::string_view what) noexcept {
+void ShardApp::NoteBrokenReply(std::string_view scanner, std::string_view what) noexcept {
   counters_.Add(Count::kBrokenReplies);
   const auto suppressed = broken_replies_.Admit(parts_.loop.now());
   if (!suppressed) return;
   Write(engine::Level::kWarning,
         Line("broken reply of the scanner")
-            .Field("scanner", scanner().address.text)
+            .Field("scanner", scanner)
             .Field("fault", what)
             .Field("suppressed", *suppressed));
+}
+
+// splitmix64, as tests/sim/sim_random.h; nothing here is a secret.
+ScannerMoment ShardApp::Moment() noexcept {
+  chance_ += 0x9e3779b97f4a7c15U;
+  std::uint64_t z = chance_;
+  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+  return {.shard = parts_.shard, .now = parts_.loop.now(), .chance = z ^ (z >> 31U)};
+}
+
+void ShardApp::JudgeScanner(ScannerGroup& group,
+                            PickedScanner* picked,
+                            ScanOutcome outcome,
+                            Time scan_time) noexcept {
+  const std::uint8_t index = picked->index;
+  const ScannerHealth::Change change = group.Report(Moment(), picked, outcome, scan_time);
+  if (change.of_state()) NoteBreaker(group, index, change);
+}
+
+// Each change comes once, from the shard that made it; back-offs keep them rare.
+void ShardApp::NoteBreaker(const ScannerGroup& group,
+                           std::uint8_t index,
+                           const ScannerHealth::Change& change) noexcept {
+  const bool opens = change.after.state == BreakerState::kOpen;
+  engine::LogLine line = Line("scanner breaker");
+  line.Field("scanner", group.address(index).text)
+      .Field("from", BreakerStateName(change.before.state))
+      .Field("to", BreakerStateName(change.after.state));
+  if (opens) {
+    const Time until = std::max(change.after.at - parts_.loop.now(), Time{});
+    line.Field("cause", change.after.by_refusal ? "refused" : "failures")
+        .Field("next_try_ms", std::chrono::duration_cast<std::chrono::milliseconds>(until).count());
+  }
+  Write(opens ? engine::Level::kWarning : engine::Level::kNotice, line);
+}
+
+void ShardApp::NoteProbe(const ScannerGroup& group, std::uint8_t index) noexcept {
+  Write(engine::Level::kNotice,
+        Line("scanner breaker")
+            .Field("scanner", group.address(index).text)
+            .Field("from", BreakerStateName(BreakerState::kOpen))
+            .Field("to", BreakerStateName(BreakerState::kHalfOpen)));
+}
+
+void ShardApp::TickScanners() noexcept {
+  struct Context {
+    ShardApp* app;
+    ScannerGroup* group;
+  };
+  const std::size_t groups = parts_.scanners.size();
+  for (std::size_t i = 0; i < groups; ++i) {
+    Context context{this, &parts_.scanners.at(i)};
+    context.group->Tick(
+        Moment(),
+        [](void* told, std::uint8_t index, const ScannerHealth::Change& change) noexcept {
+          const auto* to = static_cast<Context*>(told);
+          to->app->NoteBreaker(*to->group, index, change);
+        },
+        &context);
+  }
+  if (probes_ && !stopping_) probes_->Tick(Moment());
 }
 
 void ShardApp::NoteAcceptPauses() noexcept {
@@ -301,6 +368,7 @@ void ShardApp::PublishGauges() noexcept {
 
 void ShardApp::OnTick(Time now) noexcept {
   NoteAcceptPauses();
+  TickScanners();
   if (stopping_) {
     EndWhenIdle(now);
     if (done_) return;
@@ -315,6 +383,7 @@ void ShardApp::OnTick(Time now) noexcept {
 void ShardApp::Stop(Time deadline) noexcept {
   if (stopping_) return;
   stopping_ = true;
+  if (probes_) probes_->Stop();
   stop_deadline_ = deadline;
   parts_.loop.Set(tick_, parts_.loop.now());
 }

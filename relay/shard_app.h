@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "engine/base/block_pool.h"
@@ -21,7 +22,6 @@
 #include "engine/io/loop.h"
 #include "engine/io/pipe_pool.h"
 #include "engine/io/stall_governor.h"
-#include "engine/quota/slot_pool.h"
 #include "engine/spool/spool.h"
 #include "engine/spool/spool_work.h"
 #include "engine/spool/spool_writer.h"
@@ -29,6 +29,8 @@
 #include "relay/message.h"
 #include "relay/relay_session.h"
 #include "relay/scan_job.h"
+#include "relay/scanner_groups.h"
+#include "relay/scanner_probe.h"
 #include "relay/settings.h"
 #include "relay/shard_meters.h"
 
@@ -52,7 +54,7 @@ class ShardHost {
 struct ShardParts {
   const Settings& settings;  // the generation to begin with
   engine::Loop& loop;
-  engine::SlotPool& scanner_slots;  // shared by all shards
+  ScannerGroups& scanners;  // shared by all shards
   SharedCounts& shared;
   const engine::StallGovernor& governor;  // says when the spool's work is asynchronous
   ShardHost& host;
@@ -60,6 +62,7 @@ struct ShardParts {
   WallClock wall_clock;
   std::uint32_t shard = 0;            // its number, for log lines
   engine::PipePool* pipes = nullptr;  // for bodies; nullptr: none are spliced
+  std::uint64_t seed = 1;             // of chance: which scanner, how long a back-off
 };
 
 class ShardApp {
@@ -94,9 +97,11 @@ class ShardApp {
   const Settings& settings() const noexcept { return *settings_; }
   const Config& config() const noexcept { return settings_->config; }
   engine::Loop& loop() noexcept { return parts_.loop; }
-  engine::SlotPool& scanner_slots() noexcept { return parts_.scanner_slots; }
   const engine::HashSecret& hash_secret() const noexcept { return parts_.shared.secret; }
-  const ScannerSettings& scanner() const noexcept { return settings_->scanners.front(); }
+  ScannerGroups& scanners() noexcept { return parts_.scanners; }
+  std::uint32_t number() const noexcept { return parts_.shard; }
+  // Now, with 64 new random bits.
+  ScannerMoment Moment() noexcept;
   engine::BlockPool& blocks() noexcept { return blocks_; }
   engine::Spool& spool() noexcept { return spool_; }
   engine::SpoolWriter& writer() noexcept { return writer_; }
@@ -116,6 +121,7 @@ class ShardApp {
   Message* MakeMessage() noexcept;
   void FreeMessage(Message& message) noexcept;
   ScanJob* MakeJob(ScanOwner& owner,
+                   ScannerGroup& group,
                    engine::SpoolSlot& slot,
                    engine::Bytes request,
                    std::size_t request_bytes) noexcept;
@@ -167,8 +173,15 @@ class ShardApp {
   // A line that begins with the shard's number.
   engine::LogLine Line(std::string_view event) const noexcept;
   // Rate-limited warnings.
-  void NoteScannerError(std::string_view what, int error) noexcept;
-  void NoteBrokenReply(std::string_view what) noexcept;
+  void NoteScannerError(std::string_view scanner, std::string_view what, int error) noexcept;
+  void NoteBrokenReply(std::string_view scanner, std::string_view what) noexcept;
+  // A message is the probe of a half-open breaker.
+  void NoteProbe(const ScannerGroup& group, std::uint8_t index) noexcept;
+  // Tells the group what a request has come to, and the log what that does to the breaker.
+  void JudgeScanner(ScannerGroup& group,
+                    PickedScanner* picked,
+                    ScanOutcome outcome,
+                    engine::Time scan_time) noexcept;
 
  private:
   struct AppTimer : engine::Timer {
@@ -189,6 +202,10 @@ class ShardApp {
   void PublishGauges() noexcept;
   bool TakeListener(const ListenerSettings& listener, SessionHold* hold) noexcept;
   void NoteTableFull() noexcept;
+  void NoteBreaker(const ScannerGroup& group,
+                   std::uint8_t index,
+                   const ScannerHealth::Change& change) noexcept;
+  void TickScanners() noexcept;
   void OnTick(engine::Time now) noexcept;
   void EndWhenIdle(engine::Time now) noexcept;
   void CloseEverything(engine::Time now) noexcept;
@@ -215,6 +232,8 @@ class ShardApp {
   std::uint64_t accept_pauses_ = 0;
   bool splices_;
   bool pipe_refusal_told_ = false;
+  std::uint64_t chance_;
+  std::optional<ScannerProbes> probes_;  // shard 0 alone
   engine::Time stop_deadline_{};
   bool stopping_ = false;
   bool spool_closed_ = false;

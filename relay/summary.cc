@@ -79,6 +79,7 @@ void WriteSummary(const SummaryFacts& facts,
       .Field("size", message.wire_bytes)
       .Field("verdict", facts.verdict);
   if (facts.reply != nullptr) line.Field("log_id", facts.reply->log_id);
+  if (!facts.scanner.empty()) line.Field("scanner", facts.scanner);
   if (!message.slot_name.empty()) line.Field("slot", message.slot_name);
   WriteTimes(facts, line);
   if (facts.reply == nullptr) return;

@@ -26,6 +26,8 @@ struct SummaryFacts {
   std::string_view client_host;
   std::string_view client_address;
   std::string_view verdict;
+  std::string_view
+      scanner{};  // the last one that it went to; empty: there is only one, or none yet
   engine::Time now;
   const ScanTimes& times;
   const ampdp::Reply* reply;  // nullptr: no whole reply

@@ -19,6 +19,7 @@
 #include "bench/micro/allocation_count.h"
 #include "bench/micro/replying_scanner.h"
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 
 namespace bench {
 namespace {
@@ -127,7 +128,6 @@ class RelayDriver::MailServer {
 RelayDriver::RelayDriver(const RelayOptions& options)
     : root_(MakeRoot()),
       milter_address_(UnixAddress(root_ + "/milter.sock")),
-      scanner_slots_(options.scanner_slots),
       governor_(options.config.spool.writes),
       log_emitted_(std::make_shared<std::atomic<bool>>(false)),
       log_(std::make_unique<SilentSink>(log_emitted_)) {
@@ -148,6 +148,9 @@ RelayDriver::RelayDriver(const RelayOptions& options)
   engine::SpoolDirReport spool;
   spool.reuse_allowed = true;
   relay::FillSettings(options.config, limits, {scanner}, spool, &settings_);
+  std::vector<relay::ScannerGroupSpec> groups = relay::ScannerGroupsOf(settings_);
+  groups[0].scanners[0].limit = options.scanner_slots;
+  scanners_ = std::make_unique<relay::ScannerGroups>(groups, 1U, engine::MonotonicNow());
   settings_.spool_limits.floor.bytes_free_min = options.spool_bytes_free_min;
   settings_.spool_limits.floor.inodes_free_min = 0;
   scanner_ = std::make_unique<ReplyingScanner>(scanner, options.scanner_reply);
@@ -171,7 +174,7 @@ RelayDriver::RelayDriver(const RelayOptions& options)
   loop_ = *std::move(loop);
   disk_->CloseFoldersBy(loop_.get());
   shard_ = std::make_unique<relay::ShardApp>(relay::ShardParts{
-      settings_, *loop_, scanner_slots_, shared_, governor_, host_, log_, &WallSeconds});
+      settings_, *loop_, *scanners_, shared_, governor_, host_, log_, &WallSeconds});
   absl::StatusOr<engine::Listener> listener = engine::Listener::Open(milter_address_, {});
   ENGINE_CHECK(listener.ok());
   listener_ = *std::move(listener);

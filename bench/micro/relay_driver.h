@@ -38,7 +38,7 @@ class ReplyingScanner;
 struct RelayOptions {
   engine::IoChoice io = engine::IoChoice::kEpoll;
   relay::Config config;
-  std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
+  std::uint32_t scanner_slots = relay::ScannerSpec::kLimitMax;
   std::uint32_t sessions_max = 64;
   std::uint64_t spool_bytes_free_min = 0;
   bool scanner_listens = true;
@@ -86,7 +86,7 @@ class RelayDriver {
   std::string root_;
   engine::Address milter_address_;
   relay::Settings settings_;
-  engine::SlotPool scanner_slots_;
+  std::unique_ptr<relay::ScannerGroups> scanners_;
   engine::StallGovernor governor_;
   relay::SharedCounts shared_;
   QuietHost host_;

@@ -51,7 +51,7 @@ void SetFailureRules(std::uint64_t seed, relay::FailureRules* rules) {
 WorldOptions RoughOptions(std::uint64_t seed) {
   WorldOptions options;
   options.shards = 1 + static_cast<std::uint32_t>(seed % 4);
-  options.scanner_slots = seed % 3 == 0 ? 2 : (seed % 3 == 1 ? 8 : engine::SlotPool::kUnlimited);
+  options.scanner_slots = seed % 3 == 0 ? 2 : (seed % 3 == 1 ? 8 : relay::ScannerSpec::kLimitMax);
   if (seed % 5 != 0) options.faults = sim::SimFaults::Rough();
   if (seed % 7 == 0) options.faults.cut = 0;
   options.spool_reuse = seed % 6 != 0;

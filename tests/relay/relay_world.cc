@@ -35,14 +35,7 @@ std::int64_t FixedClock() noexcept {
   return 1'795'316'783;
 }
 
-engine::Address UnixAddress(const std::string& path) {
-  auto address = engine::ParseAddress("unix:" + path);
-  ENGINE_CHECK(address.ok());
-  return *std::move(address);
-}
-
 constexpr const char* kMilterPath = "/run/milter.sock";
-constexpr const char* kScannerPath = "/run/scanner.sock";
 
 // Reference conversion, octet by octet: what the spool must hold of a body.
 std::string WithLineFeeds(const std::string& body) {
@@ -69,11 +62,6 @@ std::string ExpectedContent(const milter::Transaction& transaction, relay::Newli
   return text + transaction.body;
 }
 
-ScannerPlan WithLineEnds(ScannerPlan plan, relay::Newlines newlines) {
-  if (newlines == relay::Newlines::kCrlf) plan.line_end = "\r\n";
-  return plan;
-}
-
 engine::FileWork SpoolWrites(const WorldOptions& options) {
   if (options.spool_writes) return *options.spool_writes;
   const char* text =
@@ -89,13 +77,11 @@ engine::FileWork SpoolWrites(const WorldOptions& options) {
 RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     : world_(seed, options.faults),
       options_(options),
-      slots_(options.scanner_slots),
       shared_(relay::TableOptionsOf(options.config.quota, {seed, ~seed})),
       governor_(SpoolWrites(options)),
       log_(std::make_unique<KeepingSink>(
           world_, options.keep_log ? &log_lines_ : nullptr, &log_times_)),
-      milter_address_(UnixAddress(kMilterPath)) {
-  slots_.SetBounds(relay::QueueBoundsOf(options.config.queue));
+      milter_address_(*engine::ParseAddress(std::string("unix:") + kMilterPath)) {
   limits_ = {.shards = options.shards,
              .sessions_max = options.sessions_max,
              .messages_max = options.messages_max,
@@ -105,9 +91,10 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   engine::SpoolDirReport spool;
   spool.reuse_allowed = options.spool_reuse;
   spool.file_system = options.spool_file_system;
-  relay::FillSettings(options.config, limits_, {UnixAddress(kScannerPath)}, spool, &settings_);
+  relay::FillSettings(options.config, limits_, {ScannerAddress(0)}, spool, &settings_);
   settings_.spool_limits.floor = {};
   settings_.block_bytes_max = options.block_bytes_max;
+  AddScanners();
   listener_ = world_.Listen(kMilterPath, 4096);
   for (std::uint32_t i = 0; i < options.shards; ++i) {
     sim::SimLoop& loop = world_.AddLoop("shard" + std::to_string(i), "/spool/" + std::to_string(i));
@@ -115,14 +102,15 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
     pipes_.push_back(std::make_unique<sim::SimPipePool>(world_));
     shards_.push_back(std::make_unique<relay::ShardApp>(relay::ShardParts{settings_,
                                                                           loop,
-                                                                          slots_,
+                                                                          *groups_,
                                                                           shared_,
                                                                           governor_,
                                                                           host_,
                                                                           log_,
                                                                           &FixedClock,
                                                                           i,
-                                                                          pipes_.back().get()}));
+                                                                          pipes_.back().get(),
+                                                                          seed}));
     loop.Listen(
         listener_,
         [](void* context, int fd) noexcept {
@@ -132,9 +120,7 @@ RelayWorld::RelayWorld(std::uint64_t seed, const WorldOptions& options)
   }
   if (governor_.work() == engine::FileWork::kAuto) world_.WatchStalls(governor_, *loops_[0]);
   peers_ = &world_.AddLoop("peers", "/peers");
-  scanner_ = std::make_unique<SimScanner>(
-      world_, *peers_, ledger_, WithLineEnds(options.scanner, options.config.spool.newlines));
-  scanner_->Listen(kScannerPath, options.scanner_backlog);
+  StartScanners();
 }
 
 RelayWorld::~RelayWorld() {
@@ -281,8 +267,7 @@ std::vector<std::string> RelayWorld::Finish() {
           world_.now() + settings_.config.scanners[0].orphan_limit + std::chrono::seconds(60))) {
     world_.Broken("a scan does not end");
   }
-  if (slots_.waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
-  if (slots_.free_slots() != options_.scanner_slots) world_.Broken("scanner slots leaked");
+  CheckSlots();
   // The disk may refuse at any time; removals get their second chance undisturbed.
   world_.faults() = sim::SimFaults();
   Thaw();
@@ -300,9 +285,11 @@ std::vector<std::string> RelayWorld::Finish() {
     if (pipes_[i]->taken() != 0) world_.Broken("pipes leaked");
     if (shards_[i]->blocks().bytes_in_use() != 0) world_.Broken("blocks leaked");
   }
-  for (const auto& [path, content] : scanner_->evidence()) {
-    if (world_.files().ReadFile(path) != content)
-      world_.Broken("a kept hard link was overwritten: " + path);
+  for (const auto& scanner : scanners_) {
+    for (const auto& [path, content] : scanner->evidence()) {
+      if (world_.files().ReadFile(path) != content)
+        world_.Broken("a kept hard link was overwritten: " + path);
+    }
   }
   servers_.clear();
   shards_.clear();
@@ -359,7 +346,8 @@ void RelayWorld::CheckResult(const milter::Transaction& transaction,
                              bool ended) {
   const LedgerEntry& entry = ledger_[transaction.queue_id];
   const std::string& id = transaction.queue_id;
-  if (entry.requests > 1) world_.Broken(id + " was sent to the scanner more than once");
+  const bool one_scanner = scanners_.size() == 1;
+  if (entry.requests > (one_scanner ? 1 : 2)) world_.Broken(id + " was sent to scanners too often");
   const bool at_end = result.decided_at == milter::Command::kEndOfMessage;
   switch (result.outcome) {
     case milter::Outcome::kNone:

@@ -1,4 +1,4 @@
-// A whole relay in the simulated world: shards, one scanner, mail servers that play random
+// A whole relay in the simulated world: shards, scanners, mail servers that play random
 // sessions, and the invariants.
 //
 //   SimMailServer x n --milter--> ShardApp x shards --AM.PDP--> SimScanner
@@ -33,10 +33,19 @@
 
 namespace relay_sim {
 
+// A scanner beside the first one.
+struct WorldScanner {
+  ScannerPlan plan{};
+  std::uint32_t slots = relay::ScannerSpec::kLimitMax;
+  std::uint32_t weight = 1;
+  std::size_t backlog = 4096;
+};
+
 struct WorldOptions {
   bool keep_log = false;
   std::uint32_t shards = 2;
-  std::int32_t scanner_slots = engine::SlotPool::kUnlimited;
+  std::uint32_t scanner_slots = relay::ScannerSpec::kLimitMax;
+  std::vector<WorldScanner> more_scanners{};
   ScannerPlan scanner{};
   sim::SimFaults faults{};
   relay::Config config{};
@@ -97,14 +106,15 @@ class RelayWorld {
   sim::SimWorld& world() { return world_; }
   engine::Loop& peer_loop() { return *peers_; }
   const engine::Address& milter_address() const { return milter_address_; }
-  SimScanner& scanner() { return *scanner_; }
+  SimScanner& scanner(std::size_t index = 0) { return *scanners_[index]; }
   engine::Log& log() { return log_; }
   // With WorldOptions::keep_log: "level: line".
   const std::vector<std::string>& log_lines() const { return log_lines_; }
   const std::vector<engine::Time>& log_times() const { return log_times_; }  // of each, virtual
   Ledger& ledger() { return ledger_; }
-  engine::SlotPool& slots() { return slots_; }
   const relay::SharedCounts& shared() const { return shared_; }
+  relay::ScannerGroups& groups() { return *groups_; }
+  engine::SlotPool& slots() { return groups_->at(0).slots(); }
   relay::ShardApp& shard(std::size_t index) { return *shards_[index]; }
   sim::SimDisk& disk(std::size_t index) { return loops_[index]->sim_disk(); }
   engine::StallGovernor& governor() { return governor_; }
@@ -116,6 +126,11 @@ class RelayWorld {
 
  private:
   void CheckQuotas();
+  // relay_world_scanners.cc
+  static engine::Address ScannerAddress(std::size_t index);
+  void AddScanners();
+  void StartScanners();
+  void CheckSlots();
   void CheckSpool(std::size_t shard);
   void CheckServer(const SimMailServer& server);
   bool MayPass(const LedgerEntry& entry) const;
@@ -135,7 +150,7 @@ class RelayWorld {
   relay::Limits limits_;
   std::atomic<std::uint32_t> generations_alive_{0};
   const relay::Settings* newest_ = &settings_;
-  engine::SlotPool slots_;
+  std::unique_ptr<relay::ScannerGroups> groups_;
   relay::SharedCounts shared_;
   engine::StallGovernor governor_;
   QuietHost host_;
@@ -148,7 +163,7 @@ class RelayWorld {
   std::vector<std::unique_ptr<sim::SimPipePool>> pipes_;
   std::vector<std::unique_ptr<relay::ShardApp>> shards_;
   sim::SimLoop* peers_ = nullptr;
-  std::unique_ptr<SimScanner> scanner_;
+  std::vector<std::unique_ptr<SimScanner>> scanners_;
   std::vector<std::unique_ptr<SimMailServer>> servers_;
   int listener_ = -1;
   std::uint64_t next_message_ = 0;

@@ -39,6 +39,7 @@ class SimScanner::Connection final : public engine::SocketEvents {
     gone_ = true;
     if (!has_request_ || answered_) Close();
   }
+  void Kill() { Close(); }
 
  private:
   struct AnswerTimer : engine::Timer {
@@ -63,6 +64,8 @@ class SimScanner::Connection final : public engine::SocketEvents {
     path_ = request.facts.mail_file;
     if (!request.facts.recipients.empty()) recipient_ = request.facts.recipients.front();
     ++scanner_.ledger_[queue_id_].requests;
+    if (!scanner_.ledger_[queue_id_].paths.insert(path_).second)
+      scanner_.world_.Broken("a second scanner was given the first one's file: " + path_);
     scanner_.ledger_[queue_id_].sender = request.facts.sender;
     scanner_.Enter();
     inside_ = true;
@@ -255,7 +258,20 @@ SimScanner::SimScanner(sim::SimWorld& world,
 SimScanner::~SimScanner() = default;
 
 void SimScanner::Listen(const std::string& at, std::size_t backlog) {
-  listener_ = world_.Listen(at, backlog);
+  at_ = at;
+  backlog_ = backlog;
+  ListenAgain();
+}
+
+void SimScanner::ListenAgain() {
+  if (listener_ >= 0) return;
+  listener_ = world_.Listen(at_, backlog_);
+  AcceptAgain();
+}
+
+void SimScanner::AcceptAgain() {
+  if (accepts_ || listener_ < 0) return;
+  accepts_ = true;
   loop_.Listen(
       listener_,
       [](void* context, int fd) noexcept {
@@ -265,9 +281,20 @@ void SimScanner::Listen(const std::string& at, std::size_t backlog) {
       this);
 }
 
+void SimScanner::StopAccepting() {
+  if (std::exchange(accepts_, false)) loop_.StopListening(listener_);
+}
+
 void SimScanner::StopListening() {
-  loop_.StopListening(listener_);
-  world_.streams().CloseListener(listener_);
+  if (listener_ < 0) return;
+  StopAccepting();
+  world_.streams().CloseListener(std::exchange(listener_, -1));
+}
+
+void SimScanner::Kill() {
+  StopListening();
+  for (const auto& connection : connections_)
+    connection->Kill();
 }
 
 void SimScanner::Enter() {

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,9 +22,10 @@ namespace relay_sim {
 
 // One message, seen from both ends.
 struct LedgerEntry {
-  std::string content;      // what email.txt must hold behind the synthesized Received field
-  std::string sender;       // as the request named it
-  int requests = 0;         // whole requests that the scanner has had
+  std::string content;            // what email.txt must hold behind the synthesized Received field
+  std::string sender;             // as the request named it
+  int requests = 0;               // whole requests that the scanners have had
+  std::set<std::string> paths{};  // of the file, in those: never the same twice
   bool reply_left = false;  // a reply that is whole and sound has been written to its last byte
   ampdp::Verdict verdict = ampdp::Verdict::kTempfail;
 };
@@ -61,6 +63,13 @@ class SimScanner {
 
   void Listen(const std::string& at, std::size_t backlog);
   void StopListening();  // connects are refused from here on
+  // The process is gone: connects are refused, and every connection ends, whatever it was about.
+  void Kill();
+  void ListenAgain();
+  // Hangs in accept: the backlog fills, then connects meet EAGAIN; and accepts again.
+  void StopAccepting();
+  void AcceptAgain();
+  ScannerPlan& plan() { return plan_; }  // of what comes from here on
 
   std::size_t inside() const { return inside_; }
   std::size_t inside_most() const { return inside_most_; }
@@ -84,6 +93,9 @@ class SimScanner {
   Ledger& ledger_;
   ScannerPlan plan_;
   int listener_ = -1;
+  std::string at_;
+  std::size_t backlog_ = 0;
+  bool accepts_ = false;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::map<std::string, std::string> evidence_;
   std::size_t inside_ = 0;
