@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE))
 
 import daemon  # noqa: E402
 import loop_disk  # noqa: E402
+import netns  # noqa: E402
 import sendmail  # noqa: E402
 import stack  # noqa: E402
 
@@ -74,20 +75,25 @@ class Result(unittest.TestResult):
         super().stopTest(test)
 
 
+NEEDS = (
+    ("needs_loop_disk", loop_disk, "loop device"),
+    ("needs_netns", netns, "network namespace"),
+)
+
+
 def belongs(test, pattern):
-    """Whether the test is part of this run (see scripted.only_millrace, loop_disk)."""
+    """Whether the test is part of this run (see scripted.only_millrace, NEEDS)."""
     if stack.stack().is_incumbent and getattr(
         getattr(test, test._testMethodName), "only_millrace", False
     ):
         return False
     if pattern is not None and pattern not in test.id():
         return False
-    if not getattr(getattr(test, test._testMethodName), "needs_loop_disk", False):
-        return True
-    if loop_disk.can_be_made():
-        return True
-    print(f"left out {test.id()}: no loop device can be made here", flush=True)
-    return False
+    for mark, module, what in NEEDS:
+        if getattr(getattr(test, test._testMethodName), mark, False) and not module.can_be_made():
+            print(f"left out {test.id()}: no {what} can be made here", flush=True)
+            return False
+    return True
 
 
 def selected(suite, pattern):
