@@ -1,0 +1,342 @@
+"""Several scanners behind one daemon, for real: each fails in its own way while mail flows.
+
+`Load` plays sessions of several messages each, from threads. What is looked at: what each message was
+told, that no session was closed, the changes of the breakers in the log, and that mail flows again
+when the scanner is well, without anybody doing anything.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+import unittest
+
+from daemon import Millrace
+from milter_peer import MilterPeer, message_steps
+from netns import needs_netns
+from processes import Child, can_connect, wait_until
+from remote_scanner_test import remote_scanner
+from scanner import CLOSE, HANG, Scanner, reply
+from scripted import MALFUNCTION, only_millrace
+from stack import stack
+
+CHANGE = re.compile(r"scanner breaker scanner=(\S+) from=(\S+) to=(\S+)")
+DRAWN = {
+    ("closed", "open"),
+    ("slow-start", "open"),
+    ("slow-start", "closed"),
+    ("open", "half-open"),
+    ("open", "slow-start"),
+    ("half-open", "slow-start"),
+    ("half-open", "open"),
+}
+ONE_ONLY = "has one scanner"
+
+
+class ScannerProcess:
+    """`scanner.py` in a process of its own on the Unix socket `path`, which can be killed and stopped
+    as a process can; it answers "continue" after `delay_s`.
+    """
+
+    def __init__(self, lab, label, delay_s=0.05):
+        self.lab, self.label, self.delay_s, self.starts = lab, label, delay_s, 0
+        self.path = lab.directory("scanners") / f"{label}.sock"
+        self.child = None
+        self.start()
+        lab.on_close(self.close)
+
+    def start(self):
+        self.starts += 1
+        self.path.unlink(missing_ok=True)
+        self.child = Child(
+            f"scanner ({self.label})",
+            [sys.executable, __file__, str(self.path), str(self.delay_s)],
+            self.lab.directory("log") / f"{self.label}-{self.starts}.log",
+            cwd=os.path.dirname(__file__),
+        )
+        wait_until(lambda: can_connect(self.path), f"the scanner {self.label} to listen")
+
+    def kill(self):
+        self.child.process.kill()
+        self.child.process.wait()
+
+    def send(self, number):
+        self.child.process.send_signal(number)
+
+    def close(self):
+        if self.child.process.poll() is None:
+            self.send(signal.SIGCONT)
+            self.kill()
+
+
+class Load:
+    """Sessions that play messages, one after the other, until `end`."""
+
+    def __init__(self, daemon, sessions=8):
+        self._daemon, self._ending = daemon, threading.Event()
+        self.verdicts, self.errors = [], []
+        self._threads = [
+            threading.Thread(target=self._play, args=(number,), daemon=True)
+            for number in range(sessions)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def _play(self, number):
+        try:
+            with MilterPeer(self._daemon.connect()) as peer:
+                count = 0
+                while not self._ending.is_set():
+                    steps = message_steps(
+                        body=f"session {number}\r\n" * 50, macros={"i": f"4CC{number:03}X{count}"}
+                    )[:-1]
+                    if count:
+                        steps = [step for step in steps if step["op"] not in ("connect", "helo")]
+                    verdict = peer.play(steps)[-1].verdict
+                    self.verdicts.append((time.monotonic(), verdict))
+                    count += 1
+        except (OSError, AssertionError) as error:
+            self.errors.append(f"session {number}: {error!r}")
+
+    def messages(self, more):
+        """Waits for so many more messages."""
+        until = len(self.verdicts) + more
+        wait_until(
+            lambda: self.errors or len(self.verdicts) >= until, f"{more} more messages of the load"
+        )
+
+    def end(self):
+        """(accepted, others): how many, and the verdicts that are not "continue"."""
+        self._ending.set()
+        for thread in self._threads:
+            thread.join(120)
+        assert not self.errors, self.errors
+        others = [verdict for _, verdict in self.verdicts if verdict != ("continue",)]
+        return len(self.verdicts) - len(others), others
+
+
+class GroupTest(unittest.TestCase):
+    label = 0
+
+    def daemon(self, scanners, extra="", flags=()):
+        """A millrace of several scanners: (address, keys) of each."""
+        lab = stack().lab
+        GroupTest.label += 1
+        label = f"group-{GroupTest.label}"
+        text = "".join(
+            f'[[scanner]]\nsocket = "{address}"\n{keys}\n' for address, keys in scanners
+        )
+        config = lab.directory("config", 0o755) / f"{label}.toml"
+        config.write_text(text + extra)
+        config.chmod(0o644)
+        daemon = Grouped(lab, label, config, lab.directory("work") / label, flags)
+        self.addCleanup(daemon.terminate)
+        return daemon
+
+    def changes(self, daemon):
+        found = [match.groups() for match in CHANGE.finditer(daemon.log)]
+        for _, before, after in found:
+            self.assertIn((before, after), DRAWN)
+        return found
+
+    def wait_for(self, daemon, path, before, after):
+        wanted = (f"unix:{path}", before, after)
+        wait_until(lambda: wanted in self.changes(daemon), f"the breaker {wanted} in the log")
+
+
+class Grouped(Millrace):
+    """Its scanners are in a file: `scanner` is that file."""
+
+    @classmethod
+    def command_for(cls, milter_socket, milter_port, scanner, work_dir):
+        command = super().command_for(milter_socket, milter_port, scanner, work_dir)
+        at = command.index("-S")
+        return [*command[:at], "--config", str(scanner), *command[at + 2 :]]
+
+
+class FailingScannerTest(GroupTest):
+    def setUp(self):
+        lab = stack().lab
+        name = f"{self._testMethodName[5:25]}"
+        self.sick = ScannerProcess(lab, f"{name}-a")
+        self.well = ScannerProcess(lab, f"{name}-b")
+        self.both = [
+            (f"unix:{self.sick.path}", "connections_max = 8"),
+            (f"unix:{self.well.path}", "connections_max = 8"),
+        ]
+
+    @only_millrace(ONE_ONLY)
+    def test_one_of_two_killed_fails_no_message(self):
+        daemon = self.daemon(self.both)
+        load = Load(daemon)
+        load.messages(100)
+        for _ in range(3):
+            self.sick.kill()
+            self.wait_for(daemon, self.sick.path, "closed", "open")
+            load.messages(100)
+            self.sick.start()
+            self.wait_for(daemon, self.sick.path, "half-open", "slow-start")
+            load.messages(50)
+        accepted, others = load.end()
+        self.assertEqual(others, [])
+        self.assertGreater(accepted, 500)
+
+    @only_millrace(ONE_ONLY)
+    def test_the_only_one_killed_recovers_without_an_operator(self):
+        daemon = self.daemon(self.both[:1])
+        load = Load(daemon)
+        load.messages(50)
+        self.sick.kill()
+        self.wait_for(daemon, self.sick.path, "closed", "open")
+        load.messages(50)
+        self.sick.start()
+        self.wait_for(daemon, self.sick.path, "half-open", "slow-start")
+        load.messages(50)
+        _, others = load.end()
+        self.assertGreater(len(others), 0)
+        self.assertEqual(set(others), {MALFUNCTION})
+        self.assertEqual(load.verdicts[-1][1], ("continue",))
+
+    @only_millrace(ONE_ONLY)
+    def test_a_hung_one_fails_what_it_has_and_opens_its_breaker(self):
+        keys = "connections_max = 8\nscan_timeout = 2"
+        daemon = self.daemon([(self.both[0][0], keys), self.both[1]])
+        load = Load(daemon, sessions=16)
+        load.messages(50)
+        self.sick.send(signal.SIGSTOP)
+        self.wait_for(daemon, self.sick.path, "closed", "open")
+        load.messages(200)
+        self.sick.send(signal.SIGCONT)
+        self.wait_for(daemon, self.sick.path, "half-open", "slow-start")
+        _, others = load.end()
+        self.assertEqual(set(others), {MALFUNCTION})
+        self.assertLess(len(others), 30)
+
+    @only_millrace(ONE_ONLY)
+    def test_a_refusing_and_flapping_one_fails_no_message(self):
+        daemon = self.daemon(self.both)
+        load = Load(daemon)
+        for _ in range(6):
+            self.sick.kill()
+            load.messages(40)
+            self.sick.start()
+            load.messages(40)
+        _, others = load.end()
+        self.assertEqual(others, [])
+
+    @only_millrace(ONE_ONLY)
+    def test_half_replies_open_the_breaker_and_the_other_goes_on(self):
+        half = Scanner(stack().lab, "half-answering", lambda _: [reply(end=False)[:-5], CLOSE])
+        daemon = self.daemon([(f"unix:{half.path}", ""), self.both[1]])
+        load = Load(daemon)
+        self.wait_for(daemon, half.path, "closed", "open")
+        half.answer = lambda _: [reply()]
+        self.wait_for(daemon, half.path, "half-open", "slow-start")
+        load.messages(50)
+        _, others = load.end()
+        self.assertEqual(set(others), {MALFUNCTION})
+        self.assertEqual(load.verdicts[-1][1], ("continue",))
+
+    @only_millrace(ONE_ONLY)
+    def test_a_full_backlog_is_busy_and_the_other_takes_over(self):
+        path = stack().lab.directory("scanners") / "never-accepts.sock"
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as full:
+            full.bind(str(path))
+            path.chmod(0o777)
+            full.listen(0)
+            filling = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(4)]
+            for one in filling:
+                one.setblocking(False)
+                one.connect_ex(str(path))
+                self.addCleanup(one.close)
+            daemon = self.daemon([(f"unix:{path}", ""), self.both[1]])
+            load = Load(daemon)
+            load.messages(200)
+            _, others = load.end()
+        self.assertEqual(others, [])
+        self.assertEqual(self.changes(daemon), [])
+
+    @only_millrace(ONE_ONLY)
+    def test_a_slow_one_gets_less(self):
+        slow = Scanner(stack().lab, "slow", lambda _: [2, reply()])
+        daemon = self.daemon([(f"unix:{slow.path}", ""), self.both[1]])
+        load = Load(daemon, sessions=12)
+        load.messages(300)
+        accepted, others = load.end()
+        self.assertEqual(others, [])
+        self.assertLess(len(slow.requests) * 3, accepted)
+        self.assertEqual(self.changes(daemon), [])
+
+    @only_millrace(ONE_ONLY)
+    def test_a_message_that_kills_its_scanners_is_tried_twice_and_with_files_of_its_own(self):
+        seen = []
+
+        def die(request):
+            seen.append((request.value("mail_file"), request.email))
+            return [CLOSE]
+
+        deadly = [Scanner(stack().lab, f"deadly-{n}", die) for n in range(3)]
+        daemon = self.daemon([(f"unix:{one.path}", "") for one in deadly])
+        with MilterPeer(daemon.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, MALFUNCTION)
+        self.assertEqual(len(seen), 2)
+        self.assertNotEqual(seen[0][0], seen[1][0])
+        self.assertEqual(seen[0][1], seen[1][1])
+        self.assertIn(b"hello", seen[0][1])
+
+    @only_millrace(ONE_ONLY)
+    def test_groups_by_listener_do_not_meet(self):
+        first = Scanner(stack().lab, "group-first", lambda _: [reply()])
+        second = Scanner(stack().lab, "group-second", lambda _: [HANG])
+        daemon = self.daemon(
+            [(f"unix:{second.path}", 'group = "other"'), (f"unix:{first.path}", 'group = "mine"')],
+            '[[listener]]\nscanner_group = "mine"\n',
+        )
+        with MilterPeer(daemon.connect()) as peer:
+            self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
+        self.assertEqual((len(first.requests), len(second.requests)), (1, 0))
+
+
+class MixedGroupTest(GroupTest):
+    @needs_netns
+    @only_millrace(ONE_ONLY)
+    def test_a_remote_and_a_local_one_share_the_mail_and_stand_in_for_each_other(self):
+        scanner, namespace = remote_scanner(self, "remote-beside")
+        local = ScannerProcess(stack().lab, "beside-remote")
+        daemon = self.daemon(
+            [
+                (f"inet:{scanner.port}@{namespace.there}", "connections_max = 4"),
+                (f"unix:{local.path}", "connections_max = 4"),
+            ]
+        )
+        load = Load(daemon)
+        load.messages(100)
+        self.assertGreater(len(scanner.requests), 10)
+        local.kill()
+        self.wait_for(daemon, local.path, "closed", "open")
+        load.messages(100)
+        _, others = load.end()
+        self.assertEqual(others, [])
+
+
+def serve(path, delay_s):
+    """In the scanner's own process."""
+
+    class Here:
+        def directory(self, _):
+            return pathlib.Path(path).parent
+
+        def on_close(self, _):
+            pass
+
+    Scanner(Here(), os.path.basename(path)[: -len(".sock")], lambda _: [delay_s, reply()])
+    signal.pause()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], float(sys.argv[2]))
