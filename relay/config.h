@@ -75,6 +75,7 @@ inline constexpr std::uint32_t kHeaderBytesMin = 64 * 1024;
 inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kListenersMax = 32;
 inline constexpr std::size_t kScannersMax = 64;
+inline constexpr std::size_t kScannerGroupsMax = 16;
 
 // Above what mail servers allow by themselves (Postfix: 1000 recipients; Sendmail: 32 KiB of
 // header).
@@ -204,6 +205,14 @@ struct ScannerConfig {
   Seconds orphan_limit{500};                 // --orphan-limit: a request nobody waits for any more
 };
 
+// [[scanner_group]]: whose messages go to a group, whatever their listener says. The scanners of
+// the group are those that name it.
+struct ScannerGroupConfig {
+  std::string name;                          // ScannerConfig::group
+  std::vector<std::string> policy_banks;     // of messages that are sent with one of these
+  std::vector<std::string> client_networks;  // of clients in one of these
+};
+
 // Flags fill the single ones, listeners[0] and scanners[0].
 struct Config {
   ProgramConfig program;
@@ -216,6 +225,7 @@ struct Config {
   ControlConfig control;
   std::vector<ListenerConfig> listeners = std::vector<ListenerConfig>(1);  // never empty
   std::vector<ScannerConfig> scanners = std::vector<ScannerConfig>(1);     // never empty
+  std::vector<ScannerGroupConfig> scanner_groups;
 };
 
 // What the command line asks for.

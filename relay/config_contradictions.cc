@@ -1,6 +1,7 @@
 // What two keys say that cannot both hold.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "relay/config.h"
@@ -57,6 +58,39 @@ void CheckGroups(const Config& config, Lines* lines) {
   }
 }
 
+// Each bank and each network leads to one group, and that has scanners.
+void CheckGroupChoice(const Config& config, Lines* lines) {
+  std::map<std::string, std::string> groups;  // by what leads there
+  const auto add = [&](const std::string& what, const std::string& group) {
+    const auto [at, is_new] = groups.emplace(what, group);
+    if (!is_new)
+      lines->push_back(absl::StrCat(
+          "[[scanner_group]] ", at->second, " and [[scanner_group]] ", group, " both have ", what));
+  };
+  std::set<std::string> names;
+  for (const ScannerConfig& scanner : config.scanners)
+    names.insert(scanner.group);
+  if (names.size() > kScannerGroupsMax) {
+    lines->push_back(absl::StrCat(
+        "[[scanner]]s name ", names.size(), " groups; at most ", kScannerGroupsMax, " are served"));
+  }
+  for (const ScannerGroupConfig& group : config.scanner_groups) {
+    add("the name " + group.name, group.name);
+    for (const std::string& bank : group.policy_banks)
+      add("the policy bank " + bank, group.name);
+    for (const std::string& network : group.client_networks)
+      add("the network " + network, group.name);
+    if (!names.contains(group.name)) {
+      lines->push_back(absl::StrCat("[[scanner_group]] ", group.name, " has no [[scanner]]"));
+    } else if (group.policy_banks.empty() && group.client_networks.empty()) {
+      lines->push_back(absl::StrCat("[[scanner_group]] ",
+                                    group.name,
+                                    " has neither policy_banks nor client_networks: nothing "
+                                    "would go there by it"));
+    }
+  }
+}
+
 void CheckFailureRules(const Config& config, Lines* lines) {
   for (const ListenerConfig& listener : config.listeners) {
     const std::string fault = FailureRulesFault(listener);
@@ -104,6 +138,7 @@ std::vector<std::string> Contradictions(const Config& config) {
   CheckNames(config.listeners, "listener", &lines);
   CheckNames(config.scanners, "scanner", &lines);
   CheckGroups(config, &lines);
+  CheckGroupChoice(config, &lines);
   CheckFailureRules(config, &lines);
   return lines;
 }

@@ -14,18 +14,18 @@ struct Place {
 std::vector<Place> Places(const Config& from, const Config& to, Section section) {
   if (!IsRepeated(section)) return {{}};
   std::vector<Place> places;
+  const auto add = [&places](std::size_t at, std::optional<std::size_t> there, auto name) {
+    if (there) places.push_back({at, *there, std::string(name)});
+  };
   if (section == Section::kListener) {
-    for (std::size_t i = 0; i < from.listeners.size(); ++i) {
-      const ListenerConfig& one = from.listeners[i];
-      const auto there = FindListener(to, one.socket);
-      if (there) places.push_back({i, *there, std::string(NameOf(one))});
-    }
-    return places;
-  }
-  for (std::size_t i = 0; i < from.scanners.size(); ++i) {
-    const std::string name(NameOf(from.scanners[i]));
-    const auto there = FindScanner(to, name);
-    if (there) places.push_back({i, *there, name});
+    for (std::size_t i = 0; i < from.listeners.size(); ++i)
+      add(i, FindListener(to, from.listeners[i].socket), NameOf(from.listeners[i]));
+  } else if (section == Section::kScanner) {
+    for (std::size_t i = 0; i < from.scanners.size(); ++i)
+      add(i, FindScanner(to, NameOf(from.scanners[i])), NameOf(from.scanners[i]));
+  } else {
+    for (std::size_t i = 0; i < from.scanner_groups.size(); ++i)
+      add(i, FindScannerGroup(to, from.scanner_groups[i].name), from.scanner_groups[i].name);
   }
   return places;
 }
@@ -56,6 +56,13 @@ std::optional<std::size_t> FindListener(const Config& config, std::string_view s
 std::optional<std::size_t> FindScanner(const Config& config, std::string_view name) noexcept {
   for (std::size_t i = 0; i < config.scanners.size(); ++i) {
     if (NameOf(config.scanners[i]) == name) return i;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> FindScannerGroup(const Config& config, std::string_view name) noexcept {
+  for (std::size_t i = 0; i < config.scanner_groups.size(); ++i) {
+    if (config.scanner_groups[i].name == name) return i;
   }
   return std::nullopt;
 }

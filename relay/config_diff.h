@@ -33,8 +33,9 @@ std::string_view NameOf(const ScannerConfig& scanner) noexcept;
 // Where it is.
 std::optional<std::size_t> FindListener(const Config& config, std::string_view socket) noexcept;
 std::optional<std::size_t> FindScanner(const Config& config, std::string_view name) noexcept;
+std::optional<std::size_t> FindScannerGroup(const Config& config, std::string_view name) noexcept;
 
-// In the sections, listeners and scanners that both have.
+// In the sections, listeners, scanners and groups that both have.
 std::vector<KeyChange> KeyChanges(const Config& from, const Config& to);
 
 }  // namespace relay

@@ -87,25 +87,33 @@ class Walk {
     return text + ")";
   }
 
+  static std::size_t CountMax(Section section) {
+    if (section == Section::kListener) return kListenersMax;
+    return section == Section::kScanner ? kScannersMax : kScannerGroupsMax;
+  }
+
   void Repeated(Section section, const toml::key& name, const toml::node& node) {
     const toml::array* tables = node.as_array();
     const std::string text(name.str());
     if (tables == nullptr || !tables->is_array_of_tables()) {
       return Fail(name.source().begin, "there may be several: write [[" + text + "]]");
     }
-    const std::size_t max = section == Section::kListener ? kListenersMax : kScannersMax;
+    const std::size_t max = CountMax(section);
     if (tables->size() > max) {
       return Fail((*tables)[max].source().begin,
                   absl::StrCat("more than ", max, " of [[", text, "]]"));
     }
     if (section == Section::kListener) config_.listeners.resize(tables->size());
     if (section == Section::kScanner) config_.scanners.resize(tables->size());
+    if (section == Section::kScannerGroup) config_.scanner_groups.resize(tables->size());
     for (std::size_t i = 0; i < tables->size(); ++i)
       Entries(section, *(*tables)[i].as_table(), i);
-    for (std::size_t i = 1; i < tables->size(); ++i) {
-      if (!(*tables)[i].as_table()->contains("socket")) {
-        Fail((*tables)[i].source().begin, text + ".socket: missing");
-      }
+    // The first listener and the first scanner may have their socket from an option.
+    const bool group = section == Section::kScannerGroup;
+    const std::string_view needed = group ? "name" : "socket";
+    for (std::size_t i = group ? 0 : 1; i < tables->size(); ++i) {
+      if (!(*tables)[i].as_table()->contains(needed))
+        Fail((*tables)[i].source().begin, text + "." + std::string(needed) + ": missing");
     }
   }
 

@@ -5,7 +5,6 @@
 #include <array>
 #include <utility>
 
-#include "relay/client_key.h"
 #include "relay/config_rows.h"
 #include "relay/config_value.h"
 #include "relay/failure_keys.h"
@@ -25,7 +24,8 @@ constexpr std::array<std::string_view, kSectionCount> kSectionNames = {"program"
                                                                        "metrics",
                                                                        "control",
                                                                        "listener",
-                                                                       "scanner"};
+                                                                       "scanner",
+                                                                       "scanner_group"};
 
 constexpr std::array<std::string_view, kSectionCount> kSectionDocs = {
     "The process.",
@@ -38,7 +38,12 @@ constexpr std::array<std::string_view, kSectionCount> kSectionDocs = {
     "The control socket.",
     "A socket that the mail server connects to, and what holds for its messages. There may be "
     "several.",
-    "The scanner. This version serves one; a second is an error at start.",
+    "A scanner. There may be several: those that name the same group share its queue, and a "
+    "message "
+    "goes to the one of them with the least to do for its weight.",
+    "What goes to a group of scanners whatever its listener says. Policy banks are looked at "
+    "first, "
+    "then networks, the longest first, then scanner_group of the listener.",
 };
 
 constexpr std::array<std::string_view, 4> kIo = {"auto", "uring", "uring-recv", "epoll"};
@@ -50,11 +55,6 @@ constexpr std::array<std::string_view, 3> kAddresses = {"full", "domain", "none"
 constexpr std::array<std::string_view, 6> kQueueKeys = {
     "client-network", "auth-user", "policy-bank", "sender-domain", "listener", "none"};
 constexpr std::array<std::string_view, 2> kTableFull = {"pass", "refuse"};
-
-std::string CheckNetwork(std::string_view text) {
-  const absl::StatusOr<Network> network = ParseNetwork(text);
-  return network.ok() ? "" : std::string(network.status().message());
-}
 
 // What a mail server takes behind our code.
 std::string CheckRefusalText(std::string_view text) {
@@ -170,7 +170,8 @@ constexpr std::array kSingleKeys = {
 
 std::vector<Key> AllKeys() {
   std::vector<Key> keys(kSingleKeys.begin(), kSingleKeys.end());
-  for (const std::span<const Key> more : {ListenerKeys(), FailureKeys(), ScannerKeys()})
+  for (const std::span<const Key> more :
+       {ListenerKeys(), FailureKeys(), ScannerKeys(), ScannerGroupKeys()})
     keys.insert(keys.end(), more.begin(), more.end());
   return keys;
 }
@@ -209,6 +210,7 @@ const void* StructOf(const Config& config, Section section, std::size_t index) {
     case Section::kControl: return &config.control;
     case Section::kListener: return &config.listeners[index];
     case Section::kScanner: return &config.scanners[index];
+    case Section::kScannerGroup: return &config.scanner_groups[index];
   }
   return nullptr;
 }

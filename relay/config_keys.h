@@ -32,8 +32,9 @@ enum class Section : std::uint8_t {
   kControl,
   kListener,  // from here on written [[section]], any number of times
   kScanner,
+  kScannerGroup,
 };
-inline constexpr std::size_t kSectionCount = 10;
+inline constexpr std::size_t kSectionCount = 11;
 
 std::string_view SectionName(Section section) noexcept;
 std::string_view SectionDoc(Section section) noexcept;  // a sentence or two
@@ -98,6 +99,7 @@ std::string_view OnReloadText(OnReload reload) noexcept;
 // The rows of the repeated sections (config_tables.cc).
 std::span<const Key> ListenerKeys();
 std::span<const Key> ScannerKeys();
+std::span<const Key> ScannerGroupKeys();
 
 }  // namespace relay
 

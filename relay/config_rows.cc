@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "relay/client_key.h"
 #include "relay/config_value.h"
 
 namespace relay {
@@ -188,6 +189,11 @@ std::string CheckName(std::string_view text) {
 
 std::string CheckBankName(std::string_view text) {
   return IsNameText(text) ? "" : "is not a policy bank (allowed: 1 to 64 of A-Z a-z 0-9 _ . -)";
+}
+
+std::string CheckNetwork(std::string_view text) {
+  const absl::StatusOr<Network> network = ParseNetwork(text);
+  return network.ok() ? "" : std::string(network.status().message());
 }
 
 std::string CheckNotEmpty(std::string_view text) {

@@ -41,6 +41,7 @@ std::string CheckPath(std::string_view text);      // absolute
 std::string CheckName(std::string_view text);      // of a listener, scanner, group
 std::string CheckBankName(std::string_view text);  // of a policy bank
 std::string CheckNotEmpty(std::string_view text);
+std::string CheckNetwork(std::string_view text);  // relay/client_key.h
 
 template <typename S>
 struct SectionOfStruct;
@@ -64,6 +65,9 @@ template <>
 struct SectionOfStruct<ListenerConfig> : std::integral_constant<Section, Section::kListener> {};
 template <>
 struct SectionOfStruct<ScannerConfig> : std::integral_constant<Section, Section::kScanner> {};
+template <>
+struct SectionOfStruct<ScannerGroupConfig>
+    : std::integral_constant<Section, Section::kScannerGroup> {};
 
 template <typename M>
 struct MemberOf;

@@ -1,4 +1,4 @@
-// The rows of [[listener]] and [[scanner]].
+// The rows of [[listener]], [[scanner]] and [[scanner_group]].
 #include <algorithm>
 #include <array>
 
@@ -87,15 +87,15 @@ constexpr std::array kListenerKeys = {
 };
 
 constexpr std::array kScannerKeys = {
-    Row<&ScannerConfig::name>("name", {.check = &CheckName}, kRestart,
+    Row<&ScannerConfig::name>("name", {.check = &CheckName}, kNow,
         "Its name in the log and in metrics; without one, its socket."),
     Row<&ScannerConfig::group>("group", {.check = &CheckName}, kRestart,
         "The group that it belongs to; without one, that of the listeners that name none."),
-    Row<&ScannerConfig::socket>("socket", {.check = &CheckSocket}, kRestart,
+    Row<&ScannerConfig::socket>("socket", {.check = &CheckSocket}, kNow,
         "Where it listens."),
     Row<&ScannerConfig::kind>("kind", {.choices = kKind}, kRestart,
         "amavisd, or another scanner that speaks AM.PDP."),
-    Row<&ScannerConfig::connections_max>("connections_max", {.max = kScannerConnectionsMax}, kRestart,
+    Row<&ScannerConfig::connections_max>("connections_max", {.max = kScannerConnectionsMax}, kNow,
         "Connections to it at once; 0: no limit but messages_max."),
     Row<&ScannerConfig::learn_connections>("learn_connections", {}, kNow,
         "connections_max is learnt from refused connects and scan times, up to 256."),
@@ -108,6 +108,15 @@ constexpr std::array kScannerKeys = {
     Row<&ScannerConfig::orphan_limit>("orphan_limit", {.min = 1, .max = kDay}, kNow,
         "How long a request that nobody waits for any more keeps its connection and its file."),
 };
+
+constexpr std::array kScannerGroupKeys = {
+    Row<&ScannerGroupConfig::name>("name", {.check = &CheckName}, kNow,
+        "The group, as its scanners name it."),
+    Row<&ScannerGroupConfig::policy_banks>("policy_banks", {.check = &CheckBankName}, kNow,
+        "Messages that amavisd is told one of these policy banks for go to this group."),
+    Row<&ScannerGroupConfig::client_networks>("client_networks", {.check = &CheckNetwork}, kNow,
+        "Messages of clients in one of these networks go to this group."),
+};
 // clang-format on
 
 }  // namespace
@@ -118,6 +127,10 @@ std::span<const Key> ListenerKeys() {
 
 std::span<const Key> ScannerKeys() {
   return kScannerKeys;
+}
+
+std::span<const Key> ScannerGroupKeys() {
+  return kScannerGroupKeys;
 }
 
 }  // namespace relay

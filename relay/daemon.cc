@@ -57,12 +57,12 @@ Daemon::Daemon(const Settings& settings,
       settings_(&settings),
       limits_(limits),
       log_(log),
-      shared_(TableOptionsOf(settings.config.quota, engine::DrawHashSecret())),
       scanners_(ScannerGroupsOf(settings), limits.shards, engine::MonotonicNow()),
       seed_(static_cast<std::uint64_t>(engine::MonotonicNow().count())),
+      shared_(TableOptionsOf(settings.config.quota, engine::DrawHashSecret())),
       governor_(settings.config.spool.writes),
       roots_(std::move(shard_roots)) {
-  scanner_slots_.SetBounds(QueueBoundsOf(settings.config.queue));
+  scanners_.SetQueueBounds(QueueBoundsOf(settings.config.queue));
   ENGINE_CHECK(roots_.size() == limits.shards);
 }
 

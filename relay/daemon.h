@@ -115,6 +115,7 @@ class Daemon final : public SnapshotSource {
   void PostReload() noexcept;
   void EndReload() noexcept;
   void RefuseReload(const std::vector<std::string>& errors) noexcept;
+  std::vector<std::string> PlanReloadOf(const Config& config, PendingReload& reload) const;
   std::vector<std::string> OpenForReload(const Config& config, PendingReload& reload);
   void CloseOpened(const PendingReload& reload) noexcept;
   void LogReload(const PendingReload& reload) noexcept;

@@ -58,6 +58,29 @@ void Daemon::CloseOpened(const PendingReload& reload) noexcept {
   }
 }
 
+// What would be done, in reload.plan. Answers what stands against it.
+std::vector<std::string> Daemon::PlanReloadOf(const Config& config, PendingReload& reload) const {
+  absl::StatusOr<std::vector<engine::Address>> scanners =
+      ScannerAddresses(config, source_.directory);
+  if (!scanners.ok()) return {std::string(scanners.status().message())};
+  reload.plan = PlanReload(*settings_, limits_, config, *std::move(scanners));
+  if (!reload.plan.errors.empty()) return reload.plan.errors;
+  std::vector<std::string> errors;
+  for (const engine::Address& scanner : reload.plan.scanners) {
+    // Who is there already may have changed hands, too.
+    const absl::StatusOr<SpoolSharing> sharing = ShareSpool(scanner, config.spool.directory);
+    if (!sharing.ok()) {
+      errors.push_back(absl::StrCat("scanner ", scanner.text, ": ", sharing.status().message()));
+    } else if (settings_->sharing.send_tempdir && !sharing->send_tempdir) {
+      errors.push_back(absl::StrCat("scanner ",
+                                    scanner.text,
+                                    " runs as another user, and the spool is set up for scanners "
+                                    "that run as ours: that needs a restart"));
+    }
+  }
+  return errors;
+}
+
 // Opens the new sockets, then adjusts old ones. Answers what failed; then all is as it was.
 std::vector<std::string> Daemon::OpenForReload(const Config& config, PendingReload& reload) {
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
@@ -111,8 +134,13 @@ void Daemon::BeginReload() noexcept {
   }
   MakePathsAbsolute(line.config, source_.directory);
   auto reload = std::make_unique<PendingReload>();
-  reload->plan = PlanReload(*settings_, line.config);
-  std::vector<std::string> errors = reload->plan.errors;
+  auto next = std::make_unique<Settings>();
+  std::vector<std::string> errors = PlanReloadOf(line.config, *reload);
+  if (errors.empty()) {
+    FillNextSettings(*settings_, limits_, line.config, reload->plan, next.get());
+    const absl::Status room = scanners_.MayApply(ScannerGroupsOf(*next));
+    if (!room.ok()) errors.emplace_back(room.message());
+  }
   if (errors.empty()) errors = OpenForReload(line.config, *reload);
   if (!errors.empty()) {
     for (std::string& error : errors)
@@ -120,8 +148,6 @@ void Daemon::BeginReload() noexcept {
     return RefuseReload(errors);
   }
 
-  auto next = std::make_unique<Settings>();
-  FillNextSettings(*settings_, limits_, line.config, reload->plan, next.get());
   next->alive = &next_generations_alive_;
   next->unused = [](const Settings& settings) noexcept {
     settings.alive->fetch_sub(1, std::memory_order_relaxed);
@@ -129,10 +155,8 @@ void Daemon::BeginReload() noexcept {
   };
   next_generations_alive_.fetch_add(1, std::memory_order_relaxed);
   reload->settings = next.release();
-  // The same scanners, with other limits, weights, times: there are entries for all of them.
-  const absl::Status applied =
-      scanners_.Apply(ScannerGroupsOf(*reload->settings), engine::MonotonicNow());
-  ENGINE_CHECK(applied.ok());
+  // Before the shards: who has the new settings finds their groups.
+  scanners_.Apply(ScannerGroupsOf(*reload->settings), engine::MonotonicNow());
   for (const std::uint32_t slot : reload->plan.removed) {
     engine::Listener& listener = (*listeners_)[slot];
     reload->removed.push_back({slot, listener.fd()});
@@ -182,6 +206,14 @@ void Daemon::LogReload(const PendingReload& reload) noexcept {
                    .Field("name", listener.name)
                    .Field("socket", listener.socket));
   }
+  for (const std::string& name : reload.plan.scanners_added)
+    log_.Write(engine::Level::kNotice, engine::LogLine("scanner added").Field("name", name));
+  for (const std::string& name : reload.plan.scanners_removed) {
+    log_.Write(engine::Level::kNotice,
+               engine::LogLine("scanner removed")
+                   .Field("name", name)
+                   .Field("next", "what it has goes on"));
+  }
   for (const ListenerFd& removed : reload.removed) {
     const ListenerSettings& listener = reload.settings->listeners[removed.slot];
     log_.Write(engine::Level::kNotice,
@@ -206,7 +238,7 @@ void Daemon::EndReload() noexcept {
     (*listeners_)[removed.slot] = engine::Listener();
   const Settings* before = std::exchange(settings_, reload->settings);
   before->Release();
-  scanner_slots_.SetBounds(QueueBoundsOf(settings_->config.queue));
+  scanners_.SetQueueBounds(QueueBoundsOf(settings_->config.queue));
   reloads_.fetch_add(1, std::memory_order_relaxed);
   last_reload_failed_.store(false, std::memory_order_relaxed);
   PublishFacts();

@@ -28,6 +28,15 @@ std::string TooFew(const Limits& limits) {
 
 }  // namespace
 
+std::uint32_t ScannerConnections(const Config& config, std::uint32_t messages_max) {
+  std::uint64_t asked = 0;
+  for (const ScannerConfig& scanner : config.scanners) {
+    if (scanner.connections_max == 0 || scanner.learn_connections) return messages_max;
+    asked += scanner.connections_max;
+  }
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(messages_max, asked));
+}
+
 DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint64_t open_files) {
   DerivedLimits derived;
   Limits& limits = derived.limits;
@@ -43,16 +52,8 @@ DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint6
     if (config.quota.sessions_max != 0)
       messages = std::min<std::uint64_t>(messages, config.quota.sessions_max);
   }
-  // One connection per message in work is the most that can be wanted; orphans are messages in work
-  // too.
-  std::uint64_t connections = messages;
-  std::uint64_t asked = 0;
-  bool unlimited = false;
-  for (const ScannerConfig& scanner : config.scanners) {
-    asked += scanner.connections_max;
-    unlimited = unlimited || scanner.connections_max == 0;
-  }
-  if (!unlimited) connections = std::min(messages, asked);
+  const std::uint64_t connections =
+      ScannerConnections(config, static_cast<std::uint32_t>(messages));
   std::uint64_t sessions = config.quota.sessions_max;
   if (sessions == 0) {
     const std::uint64_t rest = left > messages + connections ? left - messages - connections : 0;

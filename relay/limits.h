@@ -38,6 +38,10 @@ struct DerivedLimits {
   std::string error;  // empty when they fit; else names what does not and what to raise
 };
 
+// The most connections to scanners that there can be at once: one for each message in work, orphans
+// included, and no more than the scanners may have.
+std::uint32_t ScannerConnections(const Config& config, std::uint32_t messages_max);
+
 // `cores`: how many this process may run on. `open_files`: RLIMIT_NOFILE's soft limit as raised.
 DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint64_t open_files);
 

@@ -187,8 +187,10 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   // relay_session_verdict.cc: scan, verdict, summary.
   bool StartScan() noexcept;
-  std::string_view PolicyBanks(std::span<char> to) const noexcept;
+  // Whose scanners the message goes to (relay/group_choice.h).
   ScannerGroup& Scanners() const noexcept;
+  // As they are sent; `to`: kBankListBytesMax.
+  std::string_view PolicyBanks(std::span<char> to) const noexcept;
   engine::Bytes WriteRequest(const engine::SpoolSlot& slot,
                              std::size_t* bytes,
                              Refusal* why) noexcept;

@@ -66,7 +66,23 @@ bool RelaySession::StartScan() noexcept {
 
 ScannerGroup& RelaySession::Scanners() const noexcept {
   ScannerGroups& groups = shard_.scanners();
-  return groups.at(groups.Find(listener().scanner_group).value_or(0));
+  const GroupChoice& choice = listener().settings->groups;
+  std::string_view name = listener().scanner_group;
+  if (!choice.empty()) {
+    engine::Scratch<char, kBankListBytesMax> banks;
+    name = choice.Choose(PolicyBanks(banks), text_.Get(SessionText::Field::kAddress), name);
+  }
+  return groups.at(groups.Find(name).value_or(0));
+}
+
+std::string_view RelaySession::PolicyBanks(std::span<char> to) const noexcept {
+  const std::string_view daemon_name =
+      listener().daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
+  return WritePolicyBanks({.of_listener = listener().policy_bank_list,
+                           .daemon_name = daemon_name,
+                           .auth_type = MacroText(Macro::kAuthType),
+                           .auth_ssf = MacroText(Macro::kAuthSsf)},
+                          to);
 }
 
 // The macro where CONNECT did not know; 0: nobody does.

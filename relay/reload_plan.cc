@@ -60,31 +60,61 @@ void PlanListeners(const Settings& running, const Config& wanted, ReloadPlan* pl
   }
 }
 
-void RefuseWhatNeedsRestart(const Config& running, const Config& wanted, ReloadPlan* plan) {
+void RefuseWhatNeedsRestart(ReloadPlan* plan) {
   for (const KeyChange& change : plan->changes) {
     if (change.key->reload != OnReload::kRestart) continue;
     plan->errors.push_back(ChangedKeyText(change) + ": " + change.from + " -> " + change.to +
                            " needs a restart");
   }
-  for (const ScannerConfig& scanner : wanted.scanners) {
-    if (!FindScanner(running, NameOf(scanner))) {
-      plan->errors.push_back("new scanner " + std::string(NameOf(scanner)) + " needs a restart");
+}
+
+bool IsThere(const std::vector<engine::Address>& addresses, const engine::Address& address) {
+  return std::any_of(addresses.begin(), addresses.end(), [&](const engine::Address& other) {
+    return other.SameAs(address);
+  });
+}
+
+// Known by their addresses, as their groups know them.
+void PlanScanners(const Settings& running,
+                  const Limits& limits,
+                  const Config& wanted,
+                  ReloadPlan* plan) {
+  std::vector<engine::Address> before;
+  for (const ScannerSettings& scanner : running.scanners) {
+    before.push_back(scanner.address);
+    if (!IsThere(plan->scanners, scanner.address))
+      plan->scanners_removed.emplace_back(NameOf(scanner));
+  }
+  for (std::size_t i = 0; i < wanted.scanners.size(); ++i) {
+    const std::string name(NameOf(wanted.scanners[i]));
+    if (IsThere(before, plan->scanners[i])) continue;
+    plan->scanners_added.push_back(name);
+    if (running.spool_reuse && !plan->scanners[i].is_this_host()) {
+      plan->errors.push_back("new scanner " + name +
+                             " is on another host, and spool files are used again: that needs a "
+                             "restart");
     }
   }
-  for (const ScannerConfig& scanner : running.scanners) {
-    if (!FindScanner(wanted, NameOf(scanner))) {
-      plan->errors.push_back("scanner " + std::string(NameOf(scanner)) +
-                             " is missing, and its end needs a restart");
-    }
+  const std::uint32_t connections = ScannerConnections(wanted, limits.messages_max);
+  if (connections > limits.scanner_connections_max) {
+    plan->errors.push_back("scanners may have " + std::to_string(connections) +
+                           " connections, and descriptors were kept for " +
+                           std::to_string(limits.scanner_connections_max) +
+                           ": more need a restart");
   }
 }
 
 }  // namespace
 
-ReloadPlan PlanReload(const Settings& running, const Config& wanted) {
+ReloadPlan PlanReload(const Settings& running,
+                      const Limits& limits,
+                      const Config& wanted,
+                      std::vector<engine::Address> scanners) {
   ReloadPlan plan;
+  plan.scanners = std::move(scanners);
   plan.changes = KeyChanges(running.config, wanted);
-  RefuseWhatNeedsRestart(running.config, wanted, &plan);
+  RefuseWhatNeedsRestart(&plan);
+  PlanScanners(running, limits, wanted, &plan);
   PlanListeners(running, wanted, &plan);
   return plan;
 }
@@ -94,18 +124,10 @@ void FillNextSettings(const Settings& running,
                       const Config& wanted,
                       const ReloadPlan& plan,
                       Settings* next) {
-  // In the order in which the shards know the scanners: the file may have another.
-  Config config = wanted;
-  std::vector<engine::Address> addresses;
-  config.scanners.clear();
-  for (const ScannerSettings& scanner : running.scanners) {
-    config.scanners.push_back(wanted.scanners[*FindScanner(wanted, NameOf(scanner))]);
-    addresses.push_back(scanner.address);
-  }
   engine::SpoolDirReport spool;
   spool.reuse_allowed = running.spool_reuse;
   spool.file_system = running.spool_file_system;
-  FillSettings(config, limits, addresses, spool, next);
+  FillSettings(wanted, limits, plan.scanners, spool, next);
   next->generation = running.generation + 1;
   next->sharing = running.sharing;
   next->block_bytes_max = running.block_bytes_max;

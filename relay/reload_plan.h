@@ -3,8 +3,9 @@
 // A listener keeps its slot (its number towards the shards) and its descriptor while its socket
 // stays. One that is gone, or moved, leaves a tombstone in its slot, so that its sessions
 // find their settings; a slot is used again once it has been a tombstone for longest and no other
-// is free. Keys that need a restart, and scanners that come or go, are errors. Pure: nothing is
-// opened here.
+// is free. Keys that need a restart are errors, and so are scanners that what was set up at start
+// has no room for: more connections than descriptors were kept for, or one on another host beside
+// spool files that are used again (it may cache what it has read). Pure: nothing is opened here.
 #ifndef MILLRACE_RELAY_RELOAD_PLAN_H_
 #define MILLRACE_RELAY_RELOAD_PLAN_H_
 
@@ -27,10 +28,17 @@ struct ReloadPlan {
   std::vector<std::string> errors;  // not empty: nothing may be done
   std::vector<KeyChange> changes;
   std::vector<Listener> listeners;
-  std::vector<std::uint32_t> removed;  // slots that stop listening
+  std::vector<std::uint32_t> removed;     // slots that stop listening
+  std::vector<engine::Address> scanners;  // resolved, one per Config::scanners
+  std::vector<std::string> scanners_added;
+  std::vector<std::string> scanners_removed;
 };
 
-ReloadPlan PlanReload(const Settings& running, const Config& wanted);
+// `scanners`: the resolved addresses, one per Config::scanners of `wanted`.
+ReloadPlan PlanReload(const Settings& running,
+                      const Limits& limits,
+                      const Config& wanted,
+                      std::vector<engine::Address> scanners);
 
 // The settings after it. `running` stays as it is; `*next` is new.
 void FillNextSettings(const Settings& running,

@@ -86,12 +86,21 @@ void ScanJob::Choose() noexcept {
     if (Connect()) return;
   }
   if (!group_->AnyLive(failed_ | refused_)) {
-    Doom(problem_);  // nobody who could be waited for
+    Doom(NobodyToWaitFor());
   } else if (asked_ == 0 && failed_ == 0) {
     Requeue();
   } else {
     Pause();
   }
+}
+
+// Where failed scans have taken a scanner out, nobody knows that it was not the mail: what such a
+// message is told must not be what a sender who kills scanners would like.
+Refusal ScanJob::NobodyToWaitFor() const noexcept {
+  const bool unreachable = problem_.failure == FailureClass::kUnreachable;
+  if (unreachable && group_->AnyOpenByFailures())
+    return ScanFailedRefusal("no scanner in service: scans have failed");
+  return problem_;
 }
 
 // False: this one does not take it now, and another one may be asked.

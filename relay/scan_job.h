@@ -156,6 +156,7 @@ class ScanJob final : public engine::SocketEvents {
   bool NotConnected(int error) noexcept;
   void Requeue() noexcept;
   void Pause() noexcept;
+  Refusal NobodyToWaitFor() const noexcept;
   void Doom(const Refusal& refusal) noexcept;
   void OnBusyTimer(engine::Time now) noexcept;
   void LeaveQueue() noexcept;

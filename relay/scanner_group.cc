@@ -225,6 +225,16 @@ bool ScannerGroup::AnyLive(Mask except) const noexcept {
   return false;
 }
 
+bool ScannerGroup::AnyOpenByFailures() const noexcept {
+  const std::size_t entries = this->entries();
+  for (std::size_t i = 0; i < entries; ++i) {
+    const Health health = scanners_[i]->health.Read();
+    const bool out = health.state == BreakerState::kOpen || health.state == BreakerState::kHalfOpen;
+    if (out && !health.by_refusal && scanners_[i]->use.load() == Use::kInUse) return true;
+  }
+  return false;
+}
+
 const engine::Address& ScannerGroup::address(std::uint8_t index) const noexcept {
   return scanners_[index]->address;
 }

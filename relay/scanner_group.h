@@ -168,6 +168,8 @@ class ScannerGroup {
 
   // A scanner that is not in `except` takes messages, or will soon.
   bool AnyLive(Mask except) const noexcept;
+  // A scanner in use is left out because scans failed there, not because nobody listened.
+  bool AnyOpenByFailures() const noexcept;
   bool IsLive(std::uint8_t index) const noexcept;
   const engine::Address& address(std::uint8_t index) const noexcept;
   engine::Time scan_timeout(std::uint8_t index) const noexcept;

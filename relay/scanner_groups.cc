@@ -13,7 +13,7 @@ ScannerGroups::ScannerGroups(std::span<const ScannerGroupSpec> groups,
                              engine::Time start)
     : shards_(shards), start_(start) {
   ENGINE_CHECK(!groups.empty());
-  ENGINE_CHECK(Apply(groups, start).ok());
+  Apply(groups, start);
 }
 
 std::optional<std::size_t> ScannerGroups::Find(std::string_view name) const noexcept {
@@ -34,7 +34,7 @@ std::vector<ScannerSnapshot> ScannerGroups::Snapshot() const {
   return all;
 }
 
-absl::Status ScannerGroups::Apply(std::span<const ScannerGroupSpec> groups, engine::Time now) {
+absl::Status ScannerGroups::MayApply(std::span<const ScannerGroupSpec> groups) const {
   std::size_t more = 0;
   for (const ScannerGroupSpec& spec : groups) {
     const std::optional<std::size_t> index = Find(spec.name);
@@ -50,9 +50,14 @@ absl::Status ScannerGroups::Apply(std::span<const ScannerGroupSpec> groups, engi
     }
   }
   if (size() + more > kGroupsMax) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("more than ", kGroupsMax, " scanner groups since the start"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "more than ", kGroupsMax, " scanner groups since the start; restart to use more"));
   }
+  return absl::OkStatus();
+}
+
+void ScannerGroups::Apply(std::span<const ScannerGroupSpec> groups, engine::Time now) {
+  ENGINE_CHECK(MayApply(groups).ok());
   for (std::size_t i = 0; i < size(); ++i) {
     const bool listed = std::any_of(groups.begin(), groups.end(), [&](const ScannerGroupSpec& s) {
       return s.name == groups_[i]->name();
@@ -68,7 +73,11 @@ absl::Status ScannerGroups::Apply(std::span<const ScannerGroupSpec> groups, engi
     groups_[next] = std::make_unique<ScannerGroup>(spec.name, spec.scanners, shards_, start_);
     size_.store(next + 1, std::memory_order_release);
   }
-  return absl::OkStatus();
+}
+
+void ScannerGroups::SetQueueBounds(const engine::SlotPoolBounds& bounds) noexcept {
+  for (std::size_t i = 0; i < size(); ++i)
+    groups_[i]->slots().SetBounds(bounds);
 }
 
 bool ScannerGroups::Drain(std::string_view address, bool drain, engine::Time now) {

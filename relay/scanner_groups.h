@@ -41,9 +41,12 @@ class ScannerGroups {
   std::optional<std::size_t> Find(std::string_view name) const noexcept;
   std::vector<ScannerSnapshot> Snapshot() const;
 
-  // The main thread. All or nothing; kResourceExhausted: more groups or scanners than one process
-  // can have had.
-  absl::Status Apply(std::span<const ScannerGroupSpec> groups, engine::Time now);
+  // The main thread. kResourceExhausted: more groups or scanners than one process can have had.
+  absl::Status MayApply(std::span<const ScannerGroupSpec> groups) const;
+  // What MayApply() allows. Groups and scanners that are not in the list get nothing new.
+  void Apply(std::span<const ScannerGroupSpec> groups, engine::Time now);
+  // Of every group's queue, each.
+  void SetQueueBounds(const engine::SlotPoolBounds& bounds) noexcept;
   // In every group that has it. False: none.
   bool Drain(std::string_view address, bool drain, engine::Time now);
 

@@ -92,6 +92,7 @@ void FillSettings(const Config& config,
   }
   for (std::size_t i = 0; i < scanners.size(); ++i)
     settings->scanners.push_back({config.scanners[i], scanners[i]});
+  settings->groups.Fill(config.scanner_groups);
   for (ListenerSettings& listener : settings->listeners)
     listener.settings = settings;
   settings->spool_file_system = spool.file_system;

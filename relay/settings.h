@@ -17,10 +17,11 @@
 #include "relay/client_quota.h"
 #include "relay/config.h"
 #include "relay/failure_policy.h"
+#include "relay/group_choice.h"
 #include "relay/limits.h"
 #include "relay/queue_place.h"
-#include "relay/shared_counts.h"
 #include "relay/scanner_groups.h"
+#include "relay/shared_counts.h"
 #include "relay/spool_sharing.h"
 
 namespace relay {
@@ -65,6 +66,7 @@ struct Settings {
   // At first one per Config::listeners; after reloads also what was taken away. Never empty.
   std::vector<ListenerSettings> listeners;
   std::vector<ScannerSettings> scanners;
+  GroupChoice groups;
   // Of all shards together.
   std::uint32_t sessions_max = 0;
   std::uint32_t messages_max = 0;    // that have a spool slot: from DATA until their scan has ended

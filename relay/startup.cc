@@ -148,18 +148,9 @@ absl::Status Startup::Check(Config& config) {
     const absl::StatusOr<engine::Address> address = AbsoluteAddress(listener.socket, directory_);
     if (!address.ok()) return CannotOpen(listener, address.status());
   }
-  if (config.scanners.size() > 1) {
-    // Nobody shares mail out between them yet, and a second one must not be left out in silence.
-    return absl::UnimplementedError(
-        absl::StrCat("the configuration has ",
-                     config.scanners.size(),
-                     " [[scanner]]: this version serves one; keep one of them"));
-  }
-  for (const ScannerConfig& scanner : config.scanners) {
-    absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket, directory_);
-    if (!at.ok()) return Named("amavisd socket", at.status());
-    scanners_.push_back(*std::move(at));
-  }
+  absl::StatusOr<std::vector<engine::Address>> scanners = ScannerAddresses(config, directory_);
+  if (!scanners.ok()) return scanners.status();
+  scanners_ = *std::move(scanners);
 
   MakePathsAbsolute(config, directory_);
   for (std::string& warning : ConfigWarnings(config))
@@ -235,6 +226,17 @@ absl::StatusOr<engine::ListenOptions> ListenOptionsOf(const ListenerConfig& list
 }
 
 }  // namespace
+
+absl::StatusOr<std::vector<engine::Address>> ScannerAddresses(const Config& config,
+                                                              const std::string& directory) {
+  std::vector<engine::Address> addresses;
+  for (const ScannerConfig& scanner : config.scanners) {
+    absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket, directory);
+    if (!at.ok()) return Named("amavisd socket", at.status());
+    addresses.push_back(*std::move(at));
+  }
+  return addresses;
+}
 
 void MakePathsAbsolute(Config& config, const std::string& directory) {
   config.spool.directory = Absolute(config.spool.directory, directory);

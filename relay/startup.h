@@ -39,6 +39,11 @@ inline constexpr std::uint32_t kSocketModeDefault = 0660;
 // and answers the exit status. Empty: kRun.
 std::optional<int> AnswerAtOnce(const CommandLine& line);
 
+// Of the scanners, in their order; relative paths are below `directory`. The error names the
+// socket.
+absl::StatusOr<std::vector<engine::Address>> ScannerAddresses(const Config& config,
+                                                              const std::string& directory);
+
 // Paths that do not begin with "/" are below `directory`.
 void MakePathsAbsolute(Config& config, const std::string& directory);
 

@@ -200,6 +200,34 @@ TEST_F(CommandLineOverFileTest, WhatContradictsIsToldWithTheFile) {
                    path_ + ": scanner_group \"x\" of [[listener]] /run/a has no [[scanner]]"}));
 }
 
+TEST_F(CommandLineOverFileTest, WhatGoesToAGroupIsUnambiguous) {
+  const CommandLine line = Parse(
+      "[[listener]]\n"
+      "[[scanner]]\nsocket = \"/run/1\"\n"
+      "[[scanner]]\nsocket = \"/run/2\"\ngroup = \"fast\"\n"
+      "[[scanner_group]]\nname = \"fast\"\npolicy_banks = [\"VIP\"]\n"
+      "[[scanner_group]]\nname = \"slow\"\nclient_networks = [\"192.0.2.0/24\"]\n"
+      "[[scanner_group]]\nname = \"fast\"\npolicy_banks = [\"VIP\"]\n",
+      {});
+  EXPECT_EQ(line.config_errors,
+            (Lines{path_ + ": [[scanner_group]] slow has no [[scanner]]",
+                   path_ + ": [[scanner_group]] fast and [[scanner_group]] fast both have the name "
+                           "fast",
+                   path_ + ": [[scanner_group]] fast and [[scanner_group]] fast both have the "
+                           "policy bank VIP"}));
+}
+
+TEST_F(CommandLineOverFileTest, GroupsWithoutANameOrWithANetworkThatIsNone) {
+  const CommandLine line = Parse(
+      "[[scanner_group]]\npolicy_banks = [\"VIP\"]\n"
+      "[[scanner_group]]\nname = \"x\"\nclient_networks = [\"192.0.2.1/24\"]\n",
+      {});
+  ASSERT_EQ(line.config_errors.size(), 2U);
+  EXPECT_EQ(line.config_errors[0], path_ + ":1:1: scanner_group.name: missing");
+  EXPECT_TRUE(line.config_errors[1].starts_with(path_ + ":5:19: scanner_group.client_networks: "))
+      << line.config_errors[1];
+}
+
 TEST_F(CommandLineOverFileTest, RelativePathsAreBelowTheDirectory) {
   std::ofstream(folder_ + "/relative.toml") << "[engine]\nshards = 3\n";
   const std::vector<const char*> arguments = {"millrace", "--config", "relative.toml"};

@@ -11,7 +11,11 @@
 namespace relay {
 
 inline std::string DefaultText(const Key& key) {
-  static const Config config = DefaultConfig("millrace");
+  static const Config config = [] {
+    Config made = DefaultConfig("millrace");
+    made.scanner_groups.resize(1);
+    return made;
+  }();
   return key.text(key, StructOf(config, key.section, 0));
 }
 
@@ -45,6 +49,7 @@ inline std::string SampleText(const Key& key) {
       {"socket_group", "\"postfix\""},
       {"scanner_group", "\"amavis\""},
       {"policy_banks", "[\"INCOMING\"]"},
+      {"client_networks", "[\"192.0.2.0/24\"]"},
       {"exempt", "[\"192.0.2.0/24\"]"},
       {"known_networks", "[\"192.0.2.0/24\"]"},
       {"unscanned_header", "\"X-Unscanned: yes\""},
@@ -108,7 +113,10 @@ inline std::string ExampleText(bool active) {
     for (const Key& key : Keys()) {
       if (key.section != section) continue;
       if (first) {
-        text += "\n# " + std::string(SectionDoc(section)) + "\n" + Heading(section) + "\n";
+        // Nothing of it has a default, so the whole section is a comment.
+        const bool optional = section == Section::kScannerGroup;
+        text += "\n# " + std::string(SectionDoc(section)) + "\n" +
+                (optional && !active ? "#" : "") + Heading(section) + "\n";
       }
       first = false;
       const bool in_force = active || (key.name == "socket" && IsRepeated(section));

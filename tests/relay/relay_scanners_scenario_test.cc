@@ -5,6 +5,7 @@
 // is closed, every change of a breaker is one that is drawn in relay/scanner_health.h, and after
 // the last repair mail flows as before.
 #include <array>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -383,6 +384,59 @@ TEST_F(RelayScannersTest, WhereNoScannerIsInServiceMessagesFailAtOnce) {
   EXPECT_GT(Told().tempfailed, 20);
   EXPECT_LE(relay_->world().now(), seconds(12));
   EXPECT_GT(relay_->Sum(Count::kRefusedUnreachable), 20U);
+}
+
+// -P passes what no scanner could be asked about. Nobody is in service here because scans failed,
+// which a sender can bring about.
+TEST_F(RelayScannersTest, WhatFailedScansLeftWithoutAScannerIsAFailedScan) {
+  WorldOptions options = Scanners();
+  options.scanner.hang = 1'000'000;
+  options.scanner.hang_for = milliseconds(50);
+  Begin(options);
+  Load(seconds(20));
+  std::uint64_t unreachable = 0;
+  std::uint64_t failed = 0;
+  At(seconds(10), [this, &unreachable, &failed] {
+    EXPECT_NE(Of(0).state, BreakerState::kClosed);
+    unreachable = relay_->Sum(Count::kRefusedUnreachable);
+    failed = relay_->Sum(Count::kRefusedScanFailed);
+    relay_->groups().Drain("unix:/run/scanner1.sock", true, relay_->world().now());
+  });
+  RunAll();
+  EXPECT_EQ(relay_->Sum(Count::kRefusedUnreachable), unreachable);
+  EXPECT_GT(relay_->Sum(Count::kRefusedScanFailed), failed + 50);
+  EXPECT_GT(Told().tempfailed, 50);
+}
+
+TEST_F(RelayScannersTest, GroupsAreQueuesAndBreakersOfTheirOwn) {
+  WorldOptions options = Scanners();
+  options.more_scanners[0].group = "other";
+  options.config.scanner_groups = {
+      {.name = "other", .policy_banks = {}, .client_networks = {"192.0.2.2/32"}}};
+  Begin(options);
+  ASSERT_EQ(relay_->groups().size(), 2U);
+  SessionMix mix = kThree;
+  mix.clients = 4;
+  for (Time at = seconds(1); at < seconds(40); at += milliseconds(200))
+    Play(relay_->MakeScript(mix), milter::MtaKind::kPostfix, at);
+  At(seconds(10), [this] { relay_->scanner(1).Kill(); });
+  RunAll();
+  // Nothing crosses to the group that has a scanner left.
+  std::map<std::string, Tally> by_client;
+  for (const auto& server : relay_->servers()) {
+    Tally& tally = by_client[server->script().client_address];
+    for (const milter::TransactionResult& result : server->session().results())
+      ++(result.outcome == Outcome::kAccepted ? tally.accepted : tally.tempfailed);
+  }
+  ASSERT_EQ(by_client.size(), 4U);
+  for (const auto& [client, tally] : by_client) {
+    EXPECT_GT(tally.accepted, 5) << client;
+    if (client == "192.0.2.2") {
+      EXPECT_GT(tally.tempfailed, 20);
+    } else {
+      EXPECT_EQ(tally.tempfailed, 0) << client;
+    }
+  }
 }
 
 TEST_F(RelayScannersTest, WithReuseOffACopyIsMadeByName) {

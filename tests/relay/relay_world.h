@@ -38,6 +38,7 @@ struct WorldScanner {
   ScannerPlan plan{};
   std::uint32_t slots = relay::ScannerSpec::kLimitMax;
   std::uint32_t weight = 1;
+  std::string group{};
   std::size_t backlog = 4096;
 };
 

@@ -8,7 +8,11 @@
 namespace relay_sim {
 
 void RelayWorld::Reload(const relay::Config& config) {
-  const relay::ReloadPlan plan = relay::PlanReload(*newest_, config);
+  // The scanners that the world knows are added beside the file: they stay.
+  std::vector<engine::Address> scanners;
+  for (const relay::ScannerSettings& scanner : newest_->scanners)
+    scanners.push_back(scanner.address);
+  const relay::ReloadPlan plan = relay::PlanReload(*newest_, limits_, config, scanners);
   ENGINE_CHECK(plan.errors.empty());
   auto next = std::make_unique<relay::Settings>();
   relay::FillNextSettings(*newest_, limits_, config, plan, next.get());

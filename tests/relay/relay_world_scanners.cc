@@ -1,5 +1,9 @@
 // The scanners of the simulated relay: where they listen, what the relay knows of them, and that
 // every slot comes back.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
 #include "engine/base/check.h"
 #include "tests/relay/relay_world.h"
 
@@ -25,19 +29,21 @@ engine::Address RelayWorld::ScannerAddress(std::size_t index) {
 
 void RelayWorld::AddScanners() {
   const relay::ScannerConfig& config = options_.config.scanners[0];
-  relay::ScannerGroupSpec group;
+  std::vector<relay::ScannerGroupSpec> groups(1);  // the first scanner's has no name
   for (std::size_t i = 0; i <= options_.more_scanners.size(); ++i) {
     const WorldScanner one =
         i == 0 ? WorldScanner{.slots = options_.scanner_slots} : options_.more_scanners[i - 1];
-    group.scanners.push_back({.address = ScannerAddress(i),
-                              .weight = one.weight,
-                              .limit = one.slots,
-                              .scan_timeout = config.scan_timeout,
-                              .orphan_limit = config.orphan_limit});
+    auto group = std::find_if(
+        groups.begin(), groups.end(), [&one](const auto& g) { return g.name == one.group; });
+    if (group == groups.end()) group = groups.insert(group, {.name = one.group, .scanners = {}});
+    group->scanners.push_back({.address = ScannerAddress(i),
+                               .weight = one.weight,
+                               .limit = one.slots,
+                               .scan_timeout = config.scan_timeout,
+                               .orphan_limit = config.orphan_limit});
   }
-  groups_ =
-      std::make_unique<relay::ScannerGroups>(std::span(&group, 1), options_.shards, world_.now());
-  slots().SetBounds(relay::QueueBoundsOf(options_.config.queue));
+  groups_ = std::make_unique<relay::ScannerGroups>(groups, options_.shards, world_.now());
+  groups_->SetQueueBounds(relay::QueueBoundsOf(options_.config.queue));
 }
 
 void RelayWorld::StartScanners() {
@@ -53,14 +59,17 @@ void RelayWorld::StartScanners() {
 
 // Every slot is back, at every scanner, whatever its breaker has been through.
 void RelayWorld::CheckSlots() {
-  std::int32_t limits = 0;
-  for (const relay::ScannerSnapshot& scanner : groups_->Snapshot()) {
-    limits += static_cast<std::int32_t>(scanner.limit_now);
-    if (scanner.outstanding != 0) world_.Broken("something is outstanding at " + scanner.address);
+  for (std::size_t i = 0; i < groups_->size(); ++i) {
+    relay::ScannerGroup& group = groups_->at(i);
+    std::int32_t limits = 0;
+    for (const relay::ScannerSnapshot& scanner : group.Snapshot()) {
+      limits += static_cast<std::int32_t>(scanner.limit_now);
+      if (scanner.outstanding != 0) world_.Broken("something is outstanding at " + scanner.address);
+    }
+    if (limits == 0) limits = relay::ScannerGroup::kFlush;
+    if (group.slots().waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
+    if (group.slots().free_slots() != limits) world_.Broken("scanner slots leaked");
   }
-  if (limits == 0) limits = relay::ScannerGroup::kFlush;
-  if (slots().waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
-  if (slots().free_slots() != limits) world_.Broken("scanner slots leaked");
 }
 
 }  // namespace relay_sim

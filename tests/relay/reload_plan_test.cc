@@ -21,17 +21,26 @@ class ReloadPlanTest : public testing::Test {
   ReloadPlanTest() {
     config_ = DefaultConfig("millrace");
     config_.listeners = {Listener("/run/a"), Listener("/run/b")};
+    config_.scanners[0].socket = "unix:/run/scanner";
     limits_.shards = 1;
     limits_.sessions_max = 100;
     limits_.messages_max = 10;
+    limits_.scanner_connections_max = 10;
     settings_ = std::make_unique<Settings>();
     FillSettings(
         config_, limits_, {*engine::ParseAddress("unix:/run/scanner")}, {}, settings_.get());
   }
 
+  ReloadPlan Plan(const Config& wanted) const {
+    std::vector<engine::Address> scanners;
+    for (const ScannerConfig& scanner : wanted.scanners)
+      scanners.push_back(*engine::ParseAddress(scanner.socket));
+    return PlanReload(*settings_, limits_, wanted, std::move(scanners));
+  }
+
   // As a reload that comes into force.
   void Apply(const Config& wanted) {
-    plan_ = PlanReload(*settings_, wanted);
+    plan_ = Plan(wanted);
     ASSERT_EQ(plan_.errors, std::vector<std::string>());
     auto next = std::make_unique<Settings>();
     FillNextSettings(*settings_, limits_, wanted, plan_, next.get());
@@ -114,15 +123,55 @@ TEST_F(ReloadPlanTest, WhatNeedsARestartIsRefusedByName) {
   Config wanted = config_;
   wanted.engine.shards = 5;
   wanted.spool.directory = "/elsewhere";
-  wanted.scanners.push_back(wanted.scanners[0]);
-  wanted.scanners[1].socket = "/run/another";
-  const ReloadPlan plan = PlanReload(*settings_, wanted);
+  wanted.scanners[0].kind = ScannerKind::kOther;
+  const ReloadPlan plan = Plan(wanted);
   ASSERT_EQ(plan.errors.size(), 3U);
   EXPECT_EQ(plan.errors[0], "engine.shards: 0 -> 5 needs a restart");
   EXPECT_EQ(
       plan.errors[1],
       "spool.directory: \"" + config_.spool.directory + "\" -> \"/elsewhere\" needs a restart");
-  EXPECT_EQ(plan.errors[2], "new scanner /run/another needs a restart");
+  EXPECT_EQ(plan.errors[2],
+            "scanner.kind of unix:/run/scanner: \"amavisd\" -> \"other\" needs a restart");
+}
+
+TEST_F(ReloadPlanTest, ScannersComeAndGo) {
+  Config wanted = config_;
+  wanted.scanners.push_back(wanted.scanners[0]);
+  wanted.scanners[1].socket = "unix:/run/another";
+  Apply(wanted);
+  EXPECT_EQ(plan_.scanners_added, std::vector<std::string>{"unix:/run/another"});
+  EXPECT_TRUE(plan_.scanners_removed.empty());
+  ASSERT_EQ(settings_->scanners.size(), 2U);
+  EXPECT_EQ(settings_->scanners[1].address.path(), "/run/another");
+  // A name is not a scanner: the first one keeps its socket and so its entry.
+  wanted.scanners[0].name = "first";
+  wanted.scanners.pop_back();
+  Apply(wanted);
+  EXPECT_TRUE(plan_.scanners_added.empty());
+  EXPECT_EQ(plan_.scanners_removed, std::vector<std::string>{"unix:/run/another"});
+  EXPECT_EQ(settings_->scanners.size(), 1U);
+}
+
+TEST_F(ReloadPlanTest, ScannerOnAnotherHostNeedsFilesThatAreNotUsedAgain) {
+  Config wanted = config_;
+  wanted.scanners.push_back(wanted.scanners[0]);
+  wanted.scanners[1].socket = "inet:10024@192.0.2.7";
+  EXPECT_EQ(Plan(wanted).errors, std::vector<std::string>());  // a spool without reuse
+  settings_->spool_reuse = true;
+  EXPECT_EQ(Plan(wanted).errors,
+            std::vector<std::string>{"new scanner inet:10024@192.0.2.7 is on another host, and "
+                                     "spool files are used again: that needs a restart"});
+}
+
+TEST_F(ReloadPlanTest, MoreConnectionsThanDescriptorsWereKeptForAreRefused) {
+  limits_.scanner_connections_max = 4;
+  Config wanted = config_;
+  wanted.scanners[0].connections_max = 4;
+  EXPECT_EQ(Plan(wanted).errors, std::vector<std::string>());
+  wanted.scanners[0].connections_max = 5;
+  EXPECT_EQ(Plan(wanted).errors,
+            std::vector<std::string>{"scanners may have 5 connections, and descriptors were kept "
+                                     "for 4: more need a restart"});
 }
 
 TEST_F(ReloadPlanTest, LastUserFreesAGeneration) {

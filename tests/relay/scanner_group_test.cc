@@ -333,15 +333,16 @@ TEST_F(ScannerGroupTest, TooManyDifferentScannersAreRefusedWhole) {
   specs.push_back({.name = "y", .scanners = {}});
   for (std::size_t i = 0; i <= ScannerGroup::kEntriesMax; ++i)
     specs[1].scanners.push_back(Spec("s" + std::to_string(i), 1));
-  EXPECT_TRUE(absl::IsResourceExhausted(groups.Apply(specs, now_)));
+  EXPECT_TRUE(absl::IsResourceExhausted(groups.MayApply(specs)));
   EXPECT_EQ(groups.size(), 1U);
   EXPECT_EQ(groups.at(0).slots().free_slots(), 2);
   specs[1].scanners.pop_back();
-  EXPECT_TRUE(groups.Apply(specs, now_).ok());
+  EXPECT_TRUE(groups.MayApply(specs).ok());
+  groups.Apply(specs, now_);
   EXPECT_EQ(groups.at(0).slots().free_slots(), 7);
   EXPECT_EQ(groups.Find("y"), 1U);
   // Numbers stay; what is not configured takes nothing.
-  EXPECT_TRUE(groups.Apply(std::span(specs).last(1), now_).ok());
+  groups.Apply(std::span(specs).last(1), now_);
   EXPECT_EQ(groups.Find("y"), 1U);
   EXPECT_FALSE(groups.at(0).AnyLive(0));
 }

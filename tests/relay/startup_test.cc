@@ -41,13 +41,6 @@ TEST_F(StartupTest, RefusesRootAsTheUser) {
   }
 }
 
-TEST_F(StartupTest, RefusesASecondScannerThatNobodyWouldUse) {
-  config_.scanners.push_back(config_.scanners[0]);
-  config_.scanners[1].socket = "/run/another";
-  EXPECT_EQ(PrepareAs(::geteuid()),
-            "the configuration has 2 [[scanner]]: this version serves one; keep one of them");
-}
-
 TEST_F(StartupTest, RefusesAnUnknownUserOrGroup) {
   config_.program.user = "no-such-user-here";
   EXPECT_EQ(PrepareAs(::geteuid()), "no such user: no-such-user-here");
