@@ -127,15 +127,26 @@ class GroupTest(unittest.TestCase):
         lab = stack().lab
         GroupTest.label += 1
         label = f"group-{GroupTest.label}"
+        config = lab.directory("config", 0o755) / f"{label}.toml"
+        self.write(config, scanners, extra)
+        daemon = Grouped(lab, label, config, lab.directory("work") / label, flags)
+        daemon.config = config
+        self.addCleanup(daemon.terminate)
+        return daemon
+
+    def write(self, config, scanners, extra=""):
         text = "".join(
             f'[[scanner]]\nsocket = "{address}"\n{keys}\n' for address, keys in scanners
         )
-        config = lab.directory("config", 0o755) / f"{label}.toml"
         config.write_text(text + extra)
         config.chmod(0o644)
-        daemon = Grouped(lab, label, config, lab.directory("work") / label, flags)
-        self.addCleanup(daemon.terminate)
-        return daemon
+
+    def reload(self, daemon, scanners, event="reloaded generation="):
+        """With these scanners; waits for what the log tells of it."""
+        self.write(daemon.config, scanners)
+        before = daemon.log.count(event)
+        os.kill(daemon.pid, signal.SIGHUP)
+        wait_until(lambda: daemon.log.count(event) > before, f"'{event}' in the log")
 
     def changes(self, daemon):
         found = [match.groups() for match in CHANGE.finditer(daemon.log)]
@@ -203,7 +214,7 @@ class FailingScannerTest(GroupTest):
 
     @only_millrace(ONE_ONLY)
     def test_a_hung_one_fails_what_it_has_and_opens_its_breaker(self):
-        keys = "connections_max = 8\nscan_timeout = 2"
+        keys = "connections_max = 8\nscan_timeout = \"2s\""
         daemon = self.daemon([(self.both[0][0], keys), self.both[1]])
         load = Load(daemon, sessions=16)
         load.messages(50)
@@ -300,6 +311,60 @@ class FailingScannerTest(GroupTest):
         with MilterPeer(daemon.connect()) as peer:
             self.assertEqual(peer.play(message_steps())[-1].verdict, ("continue",))
         self.assertEqual((len(first.requests), len(second.requests)), (1, 0))
+
+
+    @only_millrace(ONE_ONLY)
+    def test_groups_by_policy_bank_and_network(self):
+        answering = {
+            name: Scanner(stack().lab, f"choice-{name}", lambda _: [reply()])
+            for name in ("rest", "users", "near")
+        }
+        daemon = self.daemon(
+            [
+                (f"unix:{one.path}", "" if name == "rest" else f'group = "{name}"')
+                for name, one in answering.items()
+            ],
+            '[[scanner_group]]\nname = "users"\npolicy_banks = ["SMTP_AUTH"]\n'
+            '[[scanner_group]]\nname = "near"\nclient_networks = ["192.0.2.0/25"]\n',
+        )
+
+        def asked(address, macros):
+            with MilterPeer(daemon.connect()) as peer:
+                steps = message_steps(macros=macros)
+                for step in steps:
+                    if step["op"] == "connect":
+                        step["address"] = address
+                self.assertEqual(peer.play(steps)[-1].verdict, ("continue",))
+            return {name: len(one.requests) for name, one in answering.items()}
+
+        self.assertEqual(asked("192.0.2.200", {"i": "4A"}), {"rest": 1, "users": 0, "near": 0})
+        self.assertEqual(asked("192.0.2.20", {"i": "4B"}), {"rest": 1, "users": 0, "near": 1})
+        authenticated = {"i": "4C", "{auth_type}": "PLAIN", "{auth_authen}": "bob"}
+        self.assertEqual(asked("192.0.2.20", authenticated), {"rest": 1, "users": 1, "near": 1})
+
+    @only_millrace(ONE_ONLY)
+    def test_scanners_come_and_go_by_reload_and_no_message_fails(self):
+        daemon = self.daemon(self.both[:1])
+        load = Load(daemon)
+        load.messages(50)
+        self.reload(daemon, self.both)
+        self.assertIn(f"scanner added name=unix:{self.well.path}", daemon.log)
+        load.messages(200)
+        self.reload(daemon, self.both[1:])
+        self.assertIn(f"scanner removed name=unix:{self.sick.path}", daemon.log)
+        load.messages(50)  # whatever the first one had has ended
+        self.sick.kill()
+        load.messages(100)
+        self.reload(
+            daemon,
+            [*self.both[1:], ("inet:9@192.0.2.1", "connections_max = 4")],
+            "nothing was reloaded",
+        )
+        self.assertIn("new scanner inet:9@192.0.2.1 is on another host", daemon.log)
+        load.messages(50)
+        accepted, others = load.end()
+        self.assertEqual(others, [])
+        self.assertEqual(self.changes(daemon), [])
 
 
 class MixedGroupTest(GroupTest):
