@@ -147,9 +147,10 @@ bool ReadFileOf(CommandLine* line) {
 void WarnOfFirstAlone(const Config& file_alone, CommandLine* line) {
   std::string texts[2];
   for (const Key& key : Keys()) {
-    if (!IsRepeated(key.section)) continue;
+    // No option is about a group.
+    if (!IsRepeated(key.section) || key.section == Section::kScannerGroup) continue;
     const bool listener = key.section == Section::kListener;
-    if ((listener ? line->config.listeners.size() : line->config.scanners.size()) == 1) continue;
+    if (CountOf(line->config, key.section) == 1) continue;
     if (key.text(key, StructOf(file_alone, key.section, 0)) ==
         key.text(key, StructOf(std::as_const(line->config), key.section, 0))) {
       continue;
@@ -195,6 +196,7 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const std::strin
     const Config file_alone = with_file.config;
     Walk(arguments.subspan(1), with_file).Run();
     with_file.config_file = path;
+    with_file.config.program.has_file = true;
     line = std::move(with_file);
     WarnOfFirstAlone(file_alone, &line);
   }

@@ -90,6 +90,7 @@ struct ProgramConfig {
   std::string user;         // --user=USER[:GROUP]; empty: stay who we are (never root)
   std::string group;        // the part after the colon; empty: the user's own group
   bool foreground = false;  // -f
+  bool has_file = false;    // --config: a reload may change more than limits know of
 };
 
 // [engine]

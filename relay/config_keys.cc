@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "engine/base/check.h"
 #include "relay/config_rows.h"
 #include "relay/config_value.h"
 #include "relay/failure_keys.h"
@@ -198,7 +199,17 @@ const Key* FindKey(Section section, std::string_view name) {
   return nullptr;
 }
 
+std::size_t CountOf(const Config& config, Section section) noexcept {
+  switch (section) {
+    case Section::kListener: return config.listeners.size();
+    case Section::kScanner: return config.scanners.size();
+    case Section::kScannerGroup: return config.scanner_groups.size();
+    default: return 1;
+  }
+}
+
 const void* StructOf(const Config& config, Section section, std::size_t index) {
+  ENGINE_CHECK(index < CountOf(config, section));
   switch (section) {
     case Section::kProgram: return &config.program;
     case Section::kEngine: return &config.engine;

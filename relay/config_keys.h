@@ -87,7 +87,9 @@ struct Key {
 std::span<const Key> Keys();
 const Key* FindKey(Section section, std::string_view name);
 
-// The struct of a section; `index`: of a repeated one.
+// How many of a section there are; 1 of a single one.
+std::size_t CountOf(const Config& config, Section section) noexcept;
+// The struct of a section; `index`: of a repeated one, below CountOf().
 void* StructOf(Config& config, Section section, std::size_t index);
 const void* StructOf(const Config& config, Section section, std::size_t index);
 

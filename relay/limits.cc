@@ -37,7 +37,12 @@ std::uint32_t ScannerConnections(const Config& config, std::uint32_t messages_ma
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(messages_max, asked));
 }
 
-DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint64_t open_files) {
+namespace {
+
+DerivedLimits Derive(const Config& config,
+                     std::uint32_t cores,
+                     std::uint64_t open_files,
+                     bool any_scanners) {
   DerivedLimits derived;
   Limits& limits = derived.limits;
   limits.shards =
@@ -53,7 +58,7 @@ DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint6
       messages = std::min<std::uint64_t>(messages, config.quota.sessions_max);
   }
   const std::uint64_t connections =
-      ScannerConnections(config, static_cast<std::uint32_t>(messages));
+      any_scanners ? messages : ScannerConnections(config, static_cast<std::uint32_t>(messages));
   std::uint64_t sessions = config.quota.sessions_max;
   if (sessions == 0) {
     const std::uint64_t rest = left > messages + connections ? left - messages - connections : 0;
@@ -65,6 +70,16 @@ DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint6
   limits.descriptors_needed = Needed(limits);
   if (limits.descriptors_needed > open_files) derived.error = TooFew(limits);
   return derived;
+}
+
+}  // namespace
+
+DerivedLimits DeriveLimits(const Config& config, std::uint32_t cores, std::uint64_t open_files) {
+  if (config.program.has_file) {
+    DerivedLimits derived = Derive(config, cores, open_files, true);
+    if (derived.error.empty()) return derived;
+  }
+  return Derive(config, cores, open_files, false);
 }
 
 std::uint32_t UsableCores() noexcept {

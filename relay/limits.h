@@ -5,7 +5,9 @@
 //
 // What the operator set is kept or refused, never lowered in silence; what is unset is derived: a
 // fifth for messages, as much for their scanner connections, the rest for sessions (most of which
-// are idle), each up to a cap that keeps the tables small. Printed by --check-config.
+// are idle), each up to a cap that keeps the tables small. With a configuration file, whose reload
+// may add scanners, connections are counted as if every message could have one, where that fits.
+// Printed by --check-config.
 #ifndef MILLRACE_RELAY_LIMITS_H_
 #define MILLRACE_RELAY_LIMITS_H_
 

@@ -25,11 +25,14 @@ def run(*command):
 
 
 class NetworkNamespace:
+    made = 0
+
     def __init__(self, label):
+        NetworkNamespace.made += 1
         self.name = f"mre2e-{os.getpid()}-{label}"
-        number = os.getpid() % 250 + 1
+        number = (os.getpid() + NetworkNamespace.made) % 250 + 1
         self.here, self.there = f"198.18.{number}.1", f"198.18.{number}.2"
-        device = f"mre{os.getpid()}"
+        device = self._device = f"mre{os.getpid()}-{NetworkNamespace.made}"
         run("ip", "netns", "add", self.name)
         try:
             run("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", self.name)
@@ -62,7 +65,9 @@ class NetworkNamespace:
         return made[0]
 
     def close(self):
-        """Safe to call twice; the device pair goes with it."""
+        """Safe to call twice."""
+        # By itself the pair would go some time after the namespace.
+        subprocess.run(["ip", "link", "delete", self._device], capture_output=True, check=False)
         subprocess.run(["ip", "netns", "delete", self.name], capture_output=True, check=False)
 
 

@@ -19,10 +19,7 @@ std::string FileOf(const relay::Config& config) {
   std::string text;
   for (std::size_t s = 0; s < relay::kSectionCount; ++s) {
     const auto section = static_cast<relay::Section>(s);
-    const std::size_t count = section == relay::Section::kListener  ? config.listeners.size()
-                              : section == relay::Section::kScanner ? config.scanners.size()
-                                                                    : 1;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < relay::CountOf(config, section); ++i) {
       const std::string name(relay::SectionName(section));
       text += relay::IsRepeated(section) ? "[[" + name + "]]\n" : "[" + name + "]\n";
       for (const relay::Key& key : relay::Keys()) {

@@ -181,6 +181,17 @@ TEST_F(CommandLineOverFileTest, OptionsOfAListenerAreAboutTheFirst) {
       Lines{"options on the command line hold for the first [[listener]] alone: pass_on_failure"});
 }
 
+TEST_F(CommandLineOverFileTest, OptionsOfAScannerAreAboutTheFirst) {
+  const CommandLine line = Parse(
+      "[[scanner]]\nsocket = \"/run/a\"\n[[scanner]]\nsocket = \"/run/b\"\n", {"-P", "-T", "5"});
+  ASSERT_EQ(line.kind, CommandLine::Kind::kRun);
+  EXPECT_EQ(line.config.scanners[0].scan_timeout, Seconds(5));
+  EXPECT_EQ(line.config.scanners[1].scan_timeout, Seconds(600));
+  EXPECT_EQ(
+      line.warnings,
+      Lines{"options on the command line hold for the first [[scanner]] alone: scan_timeout"});
+}
+
 TEST_F(CommandLineOverFileTest, TellsAllThatIsWrongInTheFile) {
   const CommandLine line = Parse("[engine]\nshards = 999\nshard = 1\n", {});
   EXPECT_EQ(line.kind, CommandLine::Kind::kConfigError);

@@ -49,6 +49,20 @@ TEST(LimitsTest, FewerScannerConnectionsLeaveMoreSessions) {
             DeriveLimits(Config{}, 1, 4096).limits.sessions_max);
 }
 
+TEST(LimitsTest, WithAFileThereIsRoomForScannersThatAReloadAdds) {
+  Config config;
+  config.scanners[0].connections_max = 4;
+  config.program.has_file = true;
+  const Limits roomy = DeriveLimits(config, 1, 4096).limits;
+  EXPECT_EQ(roomy.scanner_connections_max, roomy.messages_max);
+  // What the operator has set is not refused for the sake of it.
+  config.quota.sessions_max = 3000;
+  config.quota.messages_max = 600;
+  const DerivedLimits tight = DeriveLimits(config, 1, 4096);
+  EXPECT_EQ(tight.error, "");
+  EXPECT_EQ(tight.limits.scanner_connections_max, 4U);
+}
+
 TEST(LimitsTest, RefusesMoreThanFitsAndSaysWhatToRaise) {
   Config config;
   config.quota.sessions_max = 5000;
