@@ -35,16 +35,14 @@ void GroupChoice::Fill(const std::vector<ScannerGroupConfig>& groups) {
 }
 
 std::string_view GroupChoice::Choose(std::string_view banks,
-                                     std::string_view address,
+                                     const std::optional<IpAddress>& client,
                                      std::string_view otherwise) const noexcept {
   for (const Bank& bank : banks_) {
     if (IsAmong(bank.name, banks)) return bank.group;
   }
-  if (networks_.empty()) return otherwise;
-  const std::optional<IpAddress> ip = ParseIp(address);
-  if (!ip) return otherwise;
+  if (!client) return otherwise;
   for (const InNetwork& in : networks_) {
-    if (in.network.Contains(*ip)) return in.group;
+    if (in.network.Contains(*client)) return in.group;
   }
   return otherwise;
 }

@@ -9,6 +9,7 @@
 #ifndef MILLRACE_RELAY_GROUP_CHOICE_H_
 #define MILLRACE_RELAY_GROUP_CHOICE_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,10 +25,10 @@ class GroupChoice {
   void Fill(const std::vector<ScannerGroupConfig>& groups);
 
   bool empty() const noexcept { return banks_.empty() && networks_.empty(); }
-  // `banks`: as they are sent, with commas between; `address`: the client's, as text; `otherwise`:
+  // `banks`: as they are sent, with commas between; `client`: nullopt, nobody knows; `otherwise`:
   // the listener's group. The answer lives as long as this, or as `otherwise`.
   std::string_view Choose(std::string_view banks,
-                          std::string_view address,
+                          const std::optional<IpAddress>& client,
                           std::string_view otherwise) const noexcept;
 
  private:

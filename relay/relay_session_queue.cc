@@ -44,7 +44,7 @@ engine::QueuePlace RelaySession::Place() const noexcept {
 Time RelaySession::WaitAtMost() const noexcept {
   const Time scan = Scanners().slots().hold_mean();
   const Time answer = std::max(AnswerWithin() - scan, Time{});
-  return std::min<Time>(shard_.config().queue.wait_max, answer) / 10 * 9;
+  return std::min<Time>(settings().config.queue.wait_max, answer) / 10 * 9;
 }
 
 bool RelaySession::WouldWaitTooLong() noexcept {

@@ -58,7 +58,7 @@ bool RelaySession::StartScan() noexcept {
   message_->slot = nullptr;  // the job's from here on
   message_->job = job;
   job->Keep(std::exchange(message_->hold, {}));
-  job->Start({.wait_until = shard_.loop().now() + shard_.config().queue.wait_max,
+  job->Start({.wait_until = shard_.loop().now() + settings().config.queue.wait_max,
               .answer_by = AnswerBy(),
               .delivery_is_ours = listener().delivery_care_of == DeliveryCareOf::kClient});
   return true;
@@ -66,11 +66,11 @@ bool RelaySession::StartScan() noexcept {
 
 ScannerGroup& RelaySession::Scanners() const noexcept {
   ScannerGroups& groups = shard_.scanners();
-  const GroupChoice& choice = listener().settings->groups;
+  const GroupChoice& choice = settings().groups;
   std::string_view name = listener().scanner_group;
   if (!choice.empty()) {
     engine::Scratch<char, kBankListBytesMax> banks;
-    name = choice.Choose(PolicyBanks(banks), text_.Get(SessionText::Field::kAddress), name);
+    name = choice.Choose(PolicyBanks(banks), ClientIp(), name);
   }
   return groups.at(groups.Find(name).value_or(0));
 }
@@ -95,16 +95,6 @@ std::uint16_t RelaySession::ClientPort() const noexcept {
 }
 
 // The banks that the message asks for, written into `to`: kBankListBytesMax.
-std::string_view RelaySession::PolicyBanks(std::span<char> to) const noexcept {
-  const std::string_view daemon_name =
-      listener().daemon_name_bank ? MacroText(Macro::kDaemonName) : std::string_view();
-  return WritePolicyBanks({.of_listener = listener().policy_bank_list,
-                           .daemon_name = daemon_name,
-                           .auth_type = MacroText(Macro::kAuthType),
-                           .auth_ssf = MacroText(Macro::kAuthSsf)},
-                          to);
-}
-
 // A block with the whole request; empty, and why, when there is no room for one.
 engine::Bytes RelaySession::WriteRequest(const engine::SpoolSlot& slot,
                                          std::size_t* bytes,
