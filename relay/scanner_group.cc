@@ -21,7 +21,7 @@ using engine::Time;
 HealthEvent EventOf(ScanOutcome outcome, bool probe) noexcept {
   switch (outcome) {
     case ScanOutcome::kReply: return probe ? HealthEvent::kProbeReply : HealthEvent::kReply;
-    case ScanOutcome::kRefused: return probe ? HealthEvent::kProbeFailure : HealthEvent::kRefused;
+    case ScanOutcome::kRefused: return probe ? HealthEvent::kProbeRefused : HealthEvent::kRefused;
     case ScanOutcome::kTimeout:
     case ScanOutcome::kBrokeOff:
     case ScanOutcome::kHalfReply:
@@ -141,7 +141,11 @@ ScannerGroup::Pick ScannerGroup::PickFor(const ScannerMoment& at,
 }
 
 void ScannerGroup::Give(const ScannerMoment& at, PickedScanner* picked, Time held) noexcept {
-  if (!PutBack(at, picked)) slots_.Release(at.now, held);
+  if (PutBack(at, picked)) {
+    slots_.Absorb();
+  } else {
+    slots_.Release(at.now, held);
+  }
   *picked = {};
 }
 
@@ -256,7 +260,11 @@ Room ScannerGroup::Wanted(const Scanner& scanner, const Room& room, Time now, bo
   if (scanner.use.load(std::memory_order_seq_cst) != Use::kInUse) return wanted;
   switch (health.state) {
     case BreakerState::kClosed:
-    case BreakerState::kSlowStart: wanted.limit = RampedLimit(health, limit, now); break;
+    case BreakerState::kSlowStart:
+      // A late reply has overtaken the probe, between its room and its word to the breaker.
+      wanted.probe = false;
+      wanted.limit = RampedLimit(health, limit, now);
+      break;
     case BreakerState::kOpen:
       // The probe counts within the limit, with what was sent before and is not back yet.
       if (wanted.probe) {

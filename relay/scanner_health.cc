@@ -108,6 +108,7 @@ void WhileInUse(Health& health, HealthEvent event, Time now, std::uint64_t chanc
     // Of a probe that was given up for one that has replied since.
     case HealthEvent::kProbeReply: CountAndJudge(health, HealthEvent::kReply, now, chance); return;
     case HealthEvent::kProbeFailure:
+    case HealthEvent::kProbeRefused:
       CountAndJudge(health, HealthEvent::kFailure, now, chance);
       return;
     case HealthEvent::kProbeTaken:
@@ -139,6 +140,7 @@ void WhileOpen(Health& health, HealthEvent event, Time now) noexcept {
     case HealthEvent::kRefused:
     case HealthEvent::kRefusedAlone:
     case HealthEvent::kProbeFailure:
+    case HealthEvent::kProbeRefused:
     case HealthEvent::kProbeUndecided:
     case HealthEvent::kTick: return;
   }
@@ -147,7 +149,9 @@ void WhileOpen(Health& health, HealthEvent event, Time now) noexcept {
 void WhileHalfOpen(Health& health, HealthEvent event, Time now, std::uint64_t chance) noexcept {
   switch (event) {
     case HealthEvent::kProbeReply: Recover(health, now); return;
-    case HealthEvent::kProbeFailure: Open(health, health.by_refusal, now, chance); return;
+    // It was there, and the scan failed: what is told from here on must not be "unreachable".
+    case HealthEvent::kProbeFailure: Open(health, false, now, chance); return;
+    case HealthEvent::kProbeRefused: Open(health, health.by_refusal, now, chance); return;
     case HealthEvent::kProbeUndecided:
       health.state = BreakerState::kOpen;
       health.at = InUnits(now + BackOff(0, chance));

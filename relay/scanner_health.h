@@ -20,7 +20,9 @@
 //                     row
 //   kProbeTaken       -                      half open                   -
 //   kProbeReply       as kReply              slow start (a late one)     slow start
-//   kProbeFailure     as kFailure            -                           open, doubled
+//   kProbeFailure     as kFailure            -                           open, doubled; not by
+//                                                                        refusal from here on
+//   kProbeRefused     as kFailure            -                           open, doubled
 //   kProbeUndecided   -                      -                           open, as short as possible
 //   kConnected        -                      after refusals: back-off    -
 //                                            is over
@@ -68,7 +70,8 @@ enum class HealthEvent : std::uint8_t {
   kRefusedAlone,    // likewise, at the only scanner that is live
   kProbeTaken,      // a message has been chosen to be the probe
   kProbeReply,      // ... and how that ended
-  kProbeFailure,    // also: refused
+  kProbeFailure,    // ... as kFailure
+  kProbeRefused,    // ... as kRefused
   kProbeUndecided,  // it never came to the scanner (backlog full, nothing of ours left)
   kConnected,       // the active probe: somebody listens
   kTick,

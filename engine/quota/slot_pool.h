@@ -122,6 +122,8 @@ class SlotPool {
   // Any thread, once per slot. `held`: how long, for the mean; 0: not to be counted.
   void Release(Time now, Time held = Time{}) noexcept;
   void Resize(std::int32_t delta, Time now) noexcept;  // any thread; free may go negative
+  // Any thread, instead of Release: the slot does not come back, and the limit is one less.
+  void Absorb() noexcept { limit_.fetch_sub(1, std::memory_order_relaxed); }
   // Any thread. A slot that is taken for nobody's sake any more, until its Release: +1, then -1.
   void CountOrphan(std::int32_t delta) noexcept;
   void SetBounds(const SlotPoolBounds& bounds) noexcept;  // any thread

@@ -35,11 +35,10 @@ class ScannerGroupTest : public testing::Test {
   }
   // As a job that finds a slot free: the pool must have one.
   PickedScanner Take(ScannerGroup::Mask except = 0) {
-    EXPECT_GT(group_->slots().free_slots(), 0);
-    group_->slots().Resize(-1, now_);
+    EXPECT_TRUE(group_->slots().TryAcquire());
     PickedScanner picked;
     result_ = group_->PickFor(At(), except, &picked);
-    if (result_ != Pick::kPicked) group_->slots().Resize(1, now_);
+    if (result_ != Pick::kPicked) group_->slots().Release(now_);
     return picked;
   }
   void End(PickedScanner picked, ScanOutcome outcome) {
@@ -295,6 +294,36 @@ TEST_F(ScannerGroupTest, ASlotKeptFromAnOpenBreakerIsTakenFromThePool) {
   EXPECT_EQ(kept.index, 1);
   End(kept, ScanOutcome::kReply);
   EXPECT_EQ(Free(), 2);
+}
+
+// Of a pool that is at rest: what is told as its limit is what it has.
+TEST_F(ScannerGroupTest, TheLimitThatIsToldFollowsWhatIsAbsorbed) {
+  Begin({Spec("a", 4), Spec("b", 2)});
+  for (int round = 0; round < 3; ++round) {
+    std::vector<PickedScanner> taken;
+    for (int i = 0; i < 4; ++i)
+      taken.push_back(Take(ScannerGroup::MaskOf(1)));
+    group_->Drain("unix:/run/a", true, now_);
+    for (const PickedScanner& picked : taken)
+      End(picked, ScanOutcome::kReply);
+    EXPECT_EQ(Free(), 2);
+    EXPECT_EQ(group_->slots().Figures(now_).limit, 2);
+    group_->Drain("unix:/run/a", false, now_);
+    EXPECT_EQ(Free(), 6);
+    EXPECT_EQ(group_->slots().Figures(now_).limit, 6);
+  }
+}
+
+TEST_F(ScannerGroupTest, AProbeThatFailsItsScanIsTheScansFault) {
+  Begin({Spec("a", 4)});
+  Fail(0, 3);
+  EXPECT_FALSE(group_->AnyOpenByFailures());
+  group_->ConnectProbeTaken(At(), 0);
+  now_ += seconds(1);
+  const PickedScanner probe = Take();
+  EXPECT_TRUE(probe.probe);
+  End(probe, ScanOutcome::kBrokeOff);
+  EXPECT_TRUE(group_->AnyOpenByFailures());
 }
 
 TEST_F(ScannerGroupTest, DrainingGetsNothingNewAndComesBack) {

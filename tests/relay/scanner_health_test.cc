@@ -26,6 +26,7 @@ constexpr std::array kEvents = {HealthEvent::kReply,
                                 HealthEvent::kProbeTaken,
                                 HealthEvent::kProbeReply,
                                 HealthEvent::kProbeFailure,
+                                HealthEvent::kProbeRefused,
                                 HealthEvent::kProbeUndecided,
                                 HealthEvent::kConnected,
                                 HealthEvent::kTick};
@@ -61,12 +62,23 @@ TEST(ScannerHealthTest, EveryStateMeetsEveryEvent) {
   constexpr auto kOpen = BreakerState::kOpen;
   constexpr auto kHalf = BreakerState::kHalfOpen;
   // Rows as kStates, columns as kEvents: reply, failure, failure alone, refused, refused alone,
-  // probe taken, probe reply, probe failure, probe undecided, connected, tick.
-  constexpr BreakerState kExpected[4][11] = {
-      {kClosed, kOpen, kClosed, kOpen, kClosed, kClosed, kClosed, kOpen, kClosed, kClosed, kClosed},
-      {kSlow, kOpen, kSlow, kOpen, kSlow, kSlow, kSlow, kOpen, kSlow, kSlow, kSlow},
-      {kOpen, kOpen, kOpen, kOpen, kOpen, kHalf, kSlow, kOpen, kOpen, kOpen, kOpen},
-      {kHalf, kHalf, kHalf, kHalf, kHalf, kHalf, kSlow, kOpen, kOpen, kHalf, kOpen},
+  // probe taken, probe reply, probe failure, probe refused, probe undecided, connected, tick.
+  constexpr BreakerState kExpected[4][12] = {
+      {kClosed,
+       kOpen,
+       kClosed,
+       kOpen,
+       kClosed,
+       kClosed,
+       kClosed,
+       kOpen,
+       kOpen,
+       kClosed,
+       kClosed,
+       kClosed},
+      {kSlow, kOpen, kSlow, kOpen, kSlow, kSlow, kSlow, kOpen, kOpen, kSlow, kSlow, kSlow},
+      {kOpen, kOpen, kOpen, kOpen, kOpen, kHalf, kSlow, kOpen, kOpen, kOpen, kOpen, kOpen},
+      {kHalf, kHalf, kHalf, kHalf, kHalf, kHalf, kSlow, kOpen, kOpen, kOpen, kHalf, kOpen},
   };
   for (std::size_t s = 0; s < kStates.size(); ++s) {
     for (std::size_t e = 0; e < kEvents.size(); ++e) {
@@ -150,6 +162,17 @@ TEST(ScannerHealthTest, BackOffDoublesWithinItsBoundsAndJitter) {
       expected = std::min(2 * expected, Time(Health::kBackOffMax));
     }
   }
+}
+
+// Who listens again and then fails the probe is no longer one whom nobody can reach: other messages
+// must not be told so, as -P would let them pass for a scan that a sender has made fail.
+TEST(ScannerHealthTest, AProbeThatFailsIsNoRefusal) {
+  Health half_open = Ripe(BreakerState::kHalfOpen);
+  half_open.by_refusal = true;
+  EXPECT_FALSE(NextHealth(half_open, HealthEvent::kProbeFailure, kNow, kChance).by_refusal);
+  EXPECT_TRUE(NextHealth(half_open, HealthEvent::kProbeRefused, kNow, kChance).by_refusal);
+  half_open.by_refusal = false;
+  EXPECT_FALSE(NextHealth(half_open, HealthEvent::kProbeRefused, kNow, kChance).by_refusal);
 }
 
 TEST(ScannerHealthTest, ATakenConnectEndsTheBackOffOfRefusalsAlone) {
