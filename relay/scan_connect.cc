@@ -95,8 +95,10 @@ void ScanJob::Choose() noexcept {
 }
 
 // Where failed scans have taken a scanner out, nobody knows that it was not the mail: what such a
-// message is told must not be what a sender who kills scanners would like.
+// message is told must not be what a sender who kills scanners would like. And who takes a group
+// away by a reload has not asked for its mail to pass.
 Refusal ScanJob::NobodyToWaitFor() const noexcept {
+  if (group_->retired()) return InternalRefusal("scanner group taken away");
   const bool unreachable = problem_.failure == FailureClass::kUnreachable;
   if (unreachable && group_->AnyOpenByFailures())
     return ScanFailedRefusal("no scanner in service: scans have failed");

@@ -229,6 +229,14 @@ bool ScannerGroup::AnyLive(Mask except) const noexcept {
   return false;
 }
 
+bool ScannerGroup::retired() const noexcept {
+  const std::size_t entries = this->entries();
+  for (std::size_t i = 0; i < entries; ++i) {
+    if (scanners_[i]->use.load(std::memory_order_relaxed) != Use::kRemoved) return false;
+  }
+  return true;
+}
+
 bool ScannerGroup::AnyOpenByFailures() const noexcept {
   const std::size_t entries = this->entries();
   for (std::size_t i = 0; i < entries; ++i) {

@@ -168,6 +168,8 @@ class ScannerGroup {
 
   // A scanner that is not in `except` takes messages, or will soon.
   bool AnyLive(Mask except) const noexcept;
+  // A reload has taken all of its scanners away.
+  bool retired() const noexcept;
   // A scanner in use is left out because scans failed there, not because nobody listened.
   bool AnyOpenByFailures() const noexcept;
   bool IsLive(std::uint8_t index) const noexcept;

@@ -1,6 +1,8 @@
 // Several scanners under seeded events: killed, restarted, hung, slow, not accepting, drained, at
-// any time, with and without the faults of the whole world. Whatever strikes, the invariants of
-// RelayWorld hold; and where one scanner is sound and nothing else goes wrong, no message fails.
+// any time, with and without the faults of the whole world; and reloads that add, remove, drain
+// and limit them, and move them and the listener from group to group. Whatever strikes, the
+// invariants of RelayWorld hold; and where one scanner is sound and stays and nothing else goes
+// wrong, no message fails.
 //
 // MILLRACE_SIM_SEEDS: how many seeds (default 150); MILLRACE_SIM_SEED: that one alone.
 #include <cstdlib>
@@ -101,10 +103,51 @@ void PlanStrikes(RelayWorld& relay, std::uint64_t seed, std::size_t scanners) {
   }
 }
 
+// What a reload makes of the scanners; `which`: their numbers in the world.
+relay::Config RandomScanners(sim::SimRandom& random,
+                             const WorldOptions& options,
+                             bool sound,
+                             std::vector<std::size_t>* which) {
+  relay::Config config = options.config;
+  config.scanners.clear();
+  const std::size_t scanners = 1 + options.more_scanners.size();
+  const std::size_t stays = sound ? scanners - 1 : random.Below(scanners);
+  for (std::size_t i = 0; i < scanners; ++i) {
+    if (i != stays && random.Below(10) < 3) continue;
+    relay::ScannerConfig scanner = options.config.scanners[0];
+    const bool other_group = !sound && random.Below(10) < 4;
+    scanner.group = other_group ? "other" : "";
+    // A scanner that keeps its name keeps its group.
+    scanner.name = std::to_string(i) + scanner.group;
+    scanner.connections_max = static_cast<std::uint32_t>(random.Between(2, 6) - (sound ? 0 : 1));
+    scanner.learn_connections = !sound && random.Below(10) == 0;
+    scanner.weight = static_cast<std::uint32_t>(random.Between(1, 4));
+    scanner.drain = i != stays && random.Below(10) < 2;
+    config.scanners.push_back(std::move(scanner));
+    which->push_back(i);
+  }
+  config.listeners[0].scanner_group = config.scanners[random.Below(config.scanners.size())].group;
+  return config;
+}
+
+void PlanReloads(RelayWorld& relay, std::uint64_t seed, const WorldOptions& options) {
+  if (seed % 2 == 0) return;
+  for (int i = 0; i < 12; ++i) {
+    const Time at = relay.world().random().Between(seconds(1), seconds(60));
+    relay.world().At(at, [&relay, seed, options] {
+      std::vector<std::size_t> which;
+      const relay::Config config =
+          RandomScanners(relay.world().random(), options, IsSound(seed), &which);
+      relay.ReloadScanners(config, which);
+    });
+  }
+}
+
 std::uint64_t RunSeed(std::uint64_t seed, std::string* broken, Totals* totals = nullptr) {
   const WorldOptions options = Options(seed);
   RelayWorld relay(seed, options);
   PlanStrikes(relay, seed, 1 + options.more_scanners.size());
+  PlanReloads(relay, seed, options);
   const SessionMix mix{.stops = IsSound(seed) ? 0U : 100'000U};
   for (int i = 0; i < 40; ++i) {
     const Time at = relay.world().random().Between(seconds(1), seconds(60));

@@ -95,8 +95,12 @@ class RelayWorld {
   // Waits for orphans, stops the shards, and answers what was broken; empty: nothing.
   std::vector<std::string> Finish();
 
-  // A reload that all shards take at once.
+  // A reload that all shards take at once; the scanners stay what they are.
   void Reload(const relay::Config& config);
+  // One that brings scanners and groups, too: scanners[i] of `config` listens where the world's
+  // scanner which[i] does. Shards take it one after the other, within two seconds; false: the last
+  // one is still under way.
+  bool ReloadScanners(const relay::Config& config, const std::vector<std::size_t>& which);
   // Generations of settings, but for the first.
   std::uint32_t generations_alive() const { return generations_alive_.load(); }
 
@@ -126,6 +130,8 @@ class RelayWorld {
   const std::vector<std::unique_ptr<SimMailServer>>& servers() const { return servers_; }
 
  private:
+  std::unique_ptr<relay::Settings> NextSettings(const relay::Config& config,
+                                                const std::vector<engine::Address>& scanners);
   void CheckQuotas();
   // relay_world_scanners.cc
   static engine::Address ScannerAddress(std::size_t index);
@@ -151,6 +157,7 @@ class RelayWorld {
   relay::Limits limits_;
   std::atomic<std::uint32_t> generations_alive_{0};
   const relay::Settings* newest_ = &settings_;
+  std::size_t shards_without_newest_ = 0;
   std::unique_ptr<relay::ScannerGroups> groups_;
   relay::SharedCounts shared_;
   engine::StallGovernor governor_;

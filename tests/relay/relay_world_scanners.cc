@@ -69,6 +69,8 @@ void RelayWorld::CheckSlots() {
     if (limits == 0) limits = relay::ScannerGroup::kFlush;
     if (group.slots().waiting() != 0) world_.Broken("somebody still waits for a scanner slot");
     if (group.slots().free_slots() != limits) world_.Broken("scanner slots leaked");
+    if (group.slots().Figures(world_.now()).limit != limits)
+      world_.Broken("the limit that is told is not the one that holds");
   }
 }
 
