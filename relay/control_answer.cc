@@ -126,6 +126,45 @@ ordered_json GroupsJson(const Snapshot& now) {
   return groups;
 }
 
+ordered_json ScannersJson(const Snapshot& now) {
+  ordered_json scanners = ordered_json::array();
+  for (const ScannerFigures& each : now.scanners) {
+    ordered_json counts;
+    for (std::size_t i = 0; i < kScannerCountNames.size(); ++i)
+      counts[std::string(kScannerCountNames[i])] = each.now.counts[i];
+    scanners.push_back({{"name", each.name},
+                        {"address", each.now.address},
+                        {"group", each.now.group},
+                        {"breaker", BreakerStateName(each.now.state)},
+                        {"draining", each.now.draining},
+                        {"removed", each.removed},
+                        {"weight", each.now.weight},
+                        {"limit", each.now.limit},
+                        {"limit_learnt", each.now.learns},
+                        {"limit_now", each.now.limit_now},
+                        {"requests_now", each.now.outstanding},
+                        {"since_start", std::move(counts)},
+                        {"times", {{"scan", TimesJson(each.now.scan_times)}}}});
+  }
+  return scanners;
+}
+
+ordered_json ListenersJson(const Snapshot& now) {
+  ordered_json listeners = ordered_json::array();
+  for (const ListenerSnapshot& each : now.listeners) {
+    listeners.push_back({{"name", each.name},
+                         {"address", each.address},
+                         {"sessions", each.sessions()},
+                         {"begun", each.count(ListenerCount::kSessionsBegun)},
+                         {"refused", each.count(ListenerCount::kRefused)},
+                         {"times",
+                          {{"wait", TimesJson(each.wait)},
+                           {"scan", TimesJson(each.scan)},
+                           {"answer", TimesJson(each.total)}}}});
+  }
+  return listeners;
+}
+
 void Status(const Snapshot& now, ordered_json& document) {
   document["problems"] = ProblemsJson(now);
   document["program"] = ProgramJson(now);
@@ -135,15 +174,7 @@ void Status(const Snapshot& now, ordered_json& document) {
                           {"refused", now.count(Count::kSessionsRefused)},
                           {"broken", now.count(Count::kSessionsBroken)},
                           {"timed_out", now.count(Count::kSessionsTimedOut)}};
-  ordered_json listeners = ordered_json::array();
-  for (const ListenerSnapshot& each : now.listeners) {
-    listeners.push_back({{"name", each.name},
-                         {"address", each.address},
-                         {"sessions", each.sessions()},
-                         {"begun", each.count(ListenerCount::kSessionsBegun)},
-                         {"refused", each.count(ListenerCount::kRefused)}});
-  }
-  document["listeners"] = std::move(listeners);
+  document["listeners"] = ListenersJson(now);
   document["messages"] = {{"now", now.messages},
                           {"limit", now.messages_max},
                           {"begun", now.count(Count::kMessagesBegun)},
@@ -153,6 +184,7 @@ void Status(const Snapshot& now, ordered_json& document) {
                           {"refused_at_data", now.count(Count::kRefusedAtData)},
                           {"orphans", now.orphans()}};
   document["groups"] = GroupsJson(now);
+  document["scanners"] = ScannersJson(now);
   document["verdicts"] = {{"continue", now.count(Count::kAnsweredContinue)},
                           {"accept", now.count(Count::kAnsweredAccept)},
                           {"reject", now.count(Count::kAnsweredReject)},
@@ -180,10 +212,7 @@ void Queue(const Snapshot& now, ordered_json& document) {
 }
 
 void Scanners(const Snapshot& now, ordered_json& document) {
-  ordered_json scanners = ordered_json::array();
-  for (const ScannerFigures& each : now.scanners)
-    scanners.push_back({{"name", each.name}, {"address", each.address}});
-  document["scanners"] = std::move(scanners);
+  document["scanners"] = ScannersJson(now);
   document["busy"] = now.count(Count::kScannerBusy);
   document["errors"] = now.count(Count::kScannerErrors);
   document["broken_replies"] = now.count(Count::kBrokenReplies);

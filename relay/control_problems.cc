@@ -104,11 +104,72 @@ void CheckSlots(const Snapshot& now, Problems* problems) {
   }
 }
 
+// "scanner far", "scanner far of group two".
+std::string NameOf(const ScannerFigures& scanner) {
+  return absl::StrCat(
+      "scanner ",
+      scanner.name,
+      scanner.now.group.empty() ? "" : absl::StrCat(" of group ", scanner.now.group));
+}
+
+void CheckScanner(const ScannerFigures& scanner, Problems* problems) {
+  const ScannerSnapshot& now = scanner.now;
+  switch (now.state) {
+    case BreakerState::kClosed: return;
+    case BreakerState::kSlowStart:
+      problems->push_back({false,
+                           absl::StrCat(NameOf(scanner),
+                                        " works again and gets more by and by: ",
+                                        now.limit_now,
+                                        " requests at once of ",
+                                        now.limit)});
+      return;
+    case BreakerState::kOpen:
+      problems->push_back({false, absl::StrCat(NameOf(scanner), " fails and gets no messages")});
+      return;
+    case BreakerState::kHalfOpen:
+      problems->push_back(
+          {false,
+           absl::StrCat(NameOf(scanner), " has failed and is being tried with one message")});
+      return;
+  }
+}
+
+// A group none of whose scanners takes messages: what is for it fails as its listener says.
+void CheckGroup(const Snapshot& now, const std::string& group, Problems* problems) {
+  std::size_t scanners = 0;
+  std::size_t draining = 0;
+  for (const ScannerFigures& each : now.scanners) {
+    if (each.now.group != group || each.removed) continue;
+    const BreakerState state = each.now.state;
+    const bool works = state == BreakerState::kClosed || state == BreakerState::kSlowStart;
+    if (works && !each.now.draining) return;
+    ++scanners;
+    draining += each.now.draining ? 1 : 0;
+  }
+  // Without any: no longer configured.
+  if (scanners == 0) return;
+  problems->push_back(
+      {true,
+       absl::StrCat(group.empty() ? "" : absl::StrCat("group ", group, ": "),
+                    draining == scanners ? "every scanner is drained" : "no scanner works",
+                    ": messages are not scanned")});
+}
+
+void CheckScanners(const Snapshot& now, Problems* problems) {
+  for (const SlotsSnapshot& slots : now.slots)
+    CheckGroup(now, slots.group, problems);
+  for (const ScannerFigures& each : now.scanners) {
+    if (!each.removed) CheckScanner(each, problems);
+  }
+}
+
 }  // namespace
 
 std::vector<Problem> ProblemsOf(const Snapshot& now) {
   Problems problems;
   if (now.stopping) problems.push_back({true, "the daemon is stopping"});
+  CheckScanners(now, &problems);
   CheckLimit(
       "connections", now.sessions, now.sessions_max, "; more get 421 (--max-sessions)", &problems);
   CheckLimit("messages in work",

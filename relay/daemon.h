@@ -109,6 +109,7 @@ class Daemon final : public SnapshotSource {
   void PublishFacts();
   Snapshot Facts() const;
   void AddShards(Snapshot* now) const;
+  void AddScanners(Snapshot* now) const;
 
   // daemon_reload.cc
   void BeginReload() noexcept;

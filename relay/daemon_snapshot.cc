@@ -38,14 +38,34 @@ void AddSpool(const ShardGauges& gauges, SpoolSnapshot* spool) noexcept {
   spool->looked = true;
 }
 
-void AddListener(const ListenerCounters& counters, ListenerSnapshot* listener) noexcept {
+void AddListener(const ListenerMeters& meters, ListenerSnapshot* listener) noexcept {
   for (std::size_t i = 0; i < listener->counts.size(); ++i)
-    listener->counts[i] += counters.Read(static_cast<ListenerCount>(i));
+    listener->counts[i] += meters.counts.Read(static_cast<ListenerCount>(i));
+  listener->wait.Add(meters.wait);
+  listener->scan.Add(meters.scan);
+  listener->total.Add(meters.total);
 }
 
-SlotsSnapshot SlotsOf(const engine::SlotPool& pool) {
+// Of all listeners, those too that are no longer configured.
+void AddTimes(const ShardMeters& meters, Snapshot* now) noexcept {
+  for (const ListenerMeters& each : meters.listeners) {
+    now->wait.Add(each.wait);
+    now->scan.Add(each.scan);
+    now->total.Add(each.total);
+  }
+}
+
+// While no scanner is live the pool grants to everybody (scanner_group.h): that is no limit to
+// show.
+SlotsSnapshot SlotsOf(const ScannerGroup& group) {
+  const engine::SlotPool& pool = group.slots();
   SlotsSnapshot slots;
+  slots.group = group.name();
   slots.pool = pool.Figures(engine::MonotonicNow());
+  if (!group.AnyLive(0) && slots.pool.limit >= ScannerGroup::kFlush) {
+    slots.pool.limit -= ScannerGroup::kFlush;
+    slots.pool.free -= ScannerGroup::kFlush;
+  }
   const engine::Histogram& errors = pool.estimate_errors_us();
   for (std::size_t i = 0; i < kErrorQuantiles.size(); ++i)
     slots.error_quantiles[i] = errors.Percentile(kErrorQuantiles[i]);
@@ -68,9 +88,7 @@ void Daemon::AddShards(Snapshot* now) const {
     for (const CountRow& row : kCountRows)
       now->counts[static_cast<std::size_t>(row.count)] += app->counters().Read(row.count);
     const ShardMeters& meters = app->meters();
-    now->wait.Add(meters.wait);
-    now->scan.Add(meters.scan);
-    now->total.Add(meters.total);
+    AddTimes(meters, now);
     now->bytes.Add(meters.bytes);
     for (ListenerSnapshot& listener : now->listeners)
       AddListener(meters.listeners[listener.index], &listener);
@@ -78,6 +96,26 @@ void Daemon::AddShards(Snapshot* now) const {
     AddSpool(meters.gauges, &now->spool);
     now->scans += meters.gauges.Read(Gauge::kScans);
     now->block_bytes += meters.gauges.Read(Gauge::kBlockBytes);
+  }
+}
+
+// Names are the configuration's; a scanner that it does not have any more is shown by its address
+// until its last request has ended.
+void Daemon::AddScanners(Snapshot* now) const {
+  const std::vector<ScannerFigures> named = std::move(now->scanners);
+  now->scanners.clear();
+  for (std::size_t i = 0; i < scanners_.size(); ++i)
+    now->slots.push_back(SlotsOf(scanners_.at(i)));
+  for (ScannerSnapshot& each : scanners_.Snapshot()) {
+    ScannerFigures& figures = now->scanners.emplace_back();
+    figures.name = each.address;
+    figures.removed = true;
+    for (const ScannerFigures& known : named) {
+      if (known.now.address != each.address || known.now.group != each.group) continue;
+      figures.name = known.name;
+      figures.removed = false;
+    }
+    figures.now = std::move(each);
   }
 }
 
@@ -90,8 +128,12 @@ void Daemon::PublishFacts() {
   facts_.messages_max = settings_->messages_max;
   facts_.block_bytes_max = settings_->block_bytes_max * limits_.shards;
   facts_.scanners.clear();
-  for (const ScannerSettings& scanner : settings_->scanners)
-    facts_.scanners.push_back({NameOf(scanner.name, scanner.socket), scanner.socket});
+  for (const ScannerSettings& scanner : settings_->scanners) {
+    ScannerFigures& figures = facts_.scanners.emplace_back();
+    figures.name = NameOf(scanner.name, scanner.socket);
+    figures.now.group = scanner.group;
+    figures.now.address = scanner.address.text;
+  }
   facts_.listeners.clear();
   for (const ListenerSettings& listener : settings_->listeners) {
     if (!listener.present) continue;
@@ -120,11 +162,7 @@ Snapshot Daemon::TakeSnapshot() const {
   now.log_lines_dropped = log_.dropped();
   now.sessions = shared_.sessions.value();
   now.messages = shared_.messages.value();
-  for (std::size_t i = 0; i < scanners_.size(); ++i) {
-    const ScannerGroup& group = scanners_.at(i);
-    now.slots.push_back(SlotsOf(group.slots()));
-    now.slots.back().group = group.name();
-  }
+  AddScanners(&now);
   AddShards(&now);
   const engine::StallCounts stalls = governor_.counts(engine::MonotonicNow());
   now.spool.stalled = stalls.async && governor_.work() == engine::FileWork::kAuto;

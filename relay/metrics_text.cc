@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "relay/metrics_families.h"
+
 namespace relay {
 namespace {
 
@@ -92,43 +94,6 @@ void WriteInUse(const Snapshot& now, MetricsWriter& writer) {
   writer.Family(
       {"millrace_block_limit_bytes", Type::kGauge, "bytes", "Memory for texts that there may be"});
   writer.Sample({}, now.block_bytes_max);
-}
-
-struct AnswerName {
-  ListenerCount count;
-  std::string_view name;
-};
-constexpr std::array<AnswerName, 8> kAnswers = {
-    {{ListenerCount::kContinue, "continue"},
-     {ListenerCount::kAccept, "accept"},
-     {ListenerCount::kReject, "reject"},
-     {ListenerCount::kDiscard, "discard"},
-     {ListenerCount::kTempfail, "tempfail"},
-     {ListenerCount::kRefused, "refused"},
-     {ListenerCount::kPassedUnscanned, "passed-unscanned"},
-     {ListenerCount::kQuarantined, "quarantined-unscanned"}}};
-
-void WriteListeners(const Snapshot& now, MetricsWriter& writer) {
-  writer.Family(
-      {"millrace_listener_sessions", Type::kGauge, "", "Connections of mail servers, by listener"});
-  for (const ListenerSnapshot& listener : now.listeners)
-    writer.Sample({{"listener", listener.name}}, listener.sessions());
-  writer.Family({"millrace_listener_sessions_begun",
-                 Type::kCounter,
-                 "",
-                 "Connections of mail servers that were taken, by listener"});
-  for (const ListenerSnapshot& listener : now.listeners)
-    writer.Sample({{"listener", listener.name}}, listener.count(ListenerCount::kSessionsBegun));
-  writer.Family({"millrace_listener_answers",
-                 Type::kCounter,
-                 "",
-                 "Messages by listener and by what they were told: verdicts, and what is ours"});
-  for (const ListenerSnapshot& listener : now.listeners) {
-    for (const AnswerName& answer : kAnswers) {
-      writer.Sample({{"listener", listener.name}, {"answer", answer.name}},
-                    listener.count(answer.count));
-    }
-  }
 }
 
 // A gauge of every group.
@@ -312,6 +277,7 @@ std::string MetricsText(const Snapshot& snapshot, MetricsForm form) {
   WriteListeners(snapshot, writer);
   WriteSlots(snapshot, writer);
   WriteQueue(snapshot, writer);
+  WriteScanners(snapshot, writer);
   WriteTimes(snapshot, writer);
   WriteCounts(snapshot, writer);
   WriteSpool(snapshot.spool, writer);

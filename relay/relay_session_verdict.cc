@@ -265,7 +265,8 @@ void RelaySession::Summarise(std::string_view verdict,
                             .total = now - message_->content_end_at,
                             .bytes = message_->wire_bytes,
                             .had_wait = times.started != Time{},
-                            .had_scan = times.sent != Time{}});
+                            .had_scan = times.sent != Time{},
+                            .listener = listener().index});
   engine::LogLine line = shard_.Line("message");
   WriteSummary({.message = *message_,
                 .queue_id = MacroText(Macro::kQueueId),

@@ -179,6 +179,7 @@ ScannerHealth::Change ScannerGroup::Report(const ScannerMoment& at,
   bool limit_changed = false;
   if (outcome == ScanOutcome::kReply) {
     limit_changed = scanner.limit.Reply(scan_time, scanner.room.Read().outstanding);
+    scanner.scan_times[at.shard].of_replies.Record(Microseconds(scan_time));
   } else if (outcome == ScanOutcome::kRefused || outcome == ScanOutcome::kBusy) {
     limit_changed = scanner.limit.TurnedAway();
   }

@@ -34,9 +34,11 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/bounded_histogram.h"
 #include "engine/base/counters.h"
 #include "engine/net/address.h"
 #include "engine/quota/slot_pool.h"
+#include "relay/histogram_bounds.h"
 #include "relay/scanner_health.h"
 #include "relay/scanner_limit.h"
 #include "relay/scanner_room.h"
@@ -126,6 +128,7 @@ struct ScannerSnapshot {
   std::uint32_t limit_now = 0;    // what breaker and slow start leave of it
   std::uint32_t outstanding = 0;  // orphans included
   std::array<std::uint64_t, static_cast<std::size_t>(ScannerCount::kEnd)> counts{};
+  engine::HistogramSums scan_times{};  // microseconds, of whole replies
 };
 
 class ScannerGroup {
@@ -202,9 +205,16 @@ class ScannerGroup {
  private:
   enum class Use : std::uint8_t { kInUse, kDraining, kRemoved };
   using Counts = engine::Counters<ScannerCount>;
+  struct alignas(64) ScanTimes {
+    engine::BoundedHistogram of_replies{kTimeBounds};
+  };
   struct alignas(64) Scanner {
-    Scanner(engine::Time start, const ScannerSpec& spec)
-        : health(start), limit(spec.limit), weight(spec.weight), address(spec.address) {}
+    Scanner(engine::Time start, const ScannerSpec& spec, std::uint32_t shards)
+        : health(start),
+          limit(spec.limit),
+          weight(spec.weight),
+          address(spec.address),
+          scan_times(shards) {}
     ScannerRoom room;
     alignas(64) ScannerHealth health;
     alignas(64) ScannerLimit limit;
@@ -213,6 +223,7 @@ class ScannerGroup {
     std::atomic<engine::Time> orphan_limit{};
     std::atomic<Use> use{Use::kInUse};
     const engine::Address address;
+    std::vector<ScanTimes> scan_times;  // by shard
   };
 
   bool Draw(const ScannerMoment& at, Mask except, PickedScanner* picked) noexcept;

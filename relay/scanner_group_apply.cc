@@ -29,7 +29,7 @@ void ScannerGroup::Apply(std::span<const ScannerSpec> scanners, Time now) {
     std::size_t index = Find(spec.address);
     if (index == kEntriesMax) {
       index = entries();
-      scanners_[index] = std::make_unique<Scanner>(start_, spec);
+      scanners_[index] = std::make_unique<Scanner>(start_, spec, shards_);
       entries_.store(index + 1, std::memory_order_release);
     }
     Scanner& scanner = *scanners_[index];
@@ -77,6 +77,7 @@ std::vector<ScannerSnapshot> ScannerGroup::Snapshot() const {
     to.limit_now = room.limit;
     to.outstanding = room.outstanding;
     for (std::uint32_t shard = 0; shard < shards_; ++shard) {
+      to.scan_times.Add(scanner.scan_times[shard].of_replies);
       for (std::size_t c = 0; c < to.counts.size(); ++c) {
         to.counts[c] +=
             CountsOf(shard, static_cast<std::uint8_t>(i)).Read(static_cast<ScannerCount>(c));

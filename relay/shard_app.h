@@ -108,7 +108,7 @@ class ShardApp {
   ShardCounters& counters() noexcept { return counters_; }
   void CountRefusal(const Refusal& refusal, const ListenerSettings& listener) noexcept;
   void CountFor(const ListenerSettings& listener, ListenerCount count) noexcept {
-    meters_.listeners[listener.index].Add(count);
+    meters_.listeners[listener.index].counts.Add(count);
   }
   const ShardCounters& counters() const noexcept { return counters_; }
   ShardMeters& meters() noexcept { return meters_; }

@@ -1,17 +1,8 @@
 // Recording of histograms and reasons.
 #include "relay/shard_meters.h"
 
-#include <algorithm>
-#include <chrono>
-
 namespace relay {
 namespace {
-
-// Rounded up, so that a bound holds what is at most that long.
-std::uint64_t Microseconds(engine::Time length) noexcept {
-  const auto whole = std::chrono::ceil<std::chrono::microseconds>(length).count();
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(whole, 0));
-}
 
 constexpr std::string_view kOtherReasons = "other";
 
@@ -35,9 +26,10 @@ void RefusalReasons::Count(const Refusal& refusal) noexcept {
 }
 
 void ShardMeters::Answered(const AnsweredMessage& message) noexcept {
-  if (message.had_wait) wait.Record(Microseconds(message.waited));
-  if (message.had_scan) scan.Record(Microseconds(message.scanned));
-  total.Record(Microseconds(message.total));
+  ListenerMeters& of = listeners[message.listener];
+  if (message.had_wait) of.wait.Record(Microseconds(message.waited));
+  if (message.had_scan) of.scan.Record(Microseconds(message.scanned));
+  of.total.Record(Microseconds(message.total));
   bytes.Record(message.bytes);
 }
 

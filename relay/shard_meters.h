@@ -1,7 +1,8 @@
 // What one shard measures beside its counts (counts.h): how long and how large messages are, why
 // they are refused, and how much of everything is in use.
 //
-//   histograms   at each answer          wait, scan, total time in microseconds; octets
+//   listeners    at each answer          wait, scan, total time in microseconds; counts
+//   sizes        at each answer          octets of messages
 //   reasons      at each refusal         by class and by the reason that the log names
 //   gauges       once a second, by the shard's tick: what belongs to its thread alone
 //
@@ -21,6 +22,7 @@
 #include "engine/base/counters.h"
 #include "engine/base/units.h"
 #include "relay/failure.h"
+#include "relay/histogram_bounds.h"
 
 namespace relay {
 
@@ -85,52 +87,6 @@ class RefusalReasons {
   std::atomic<std::size_t> used_{0};
 };
 
-// Microseconds: from 1 ms to the longest that a mail server waits.
-inline constexpr std::array<std::uint64_t, 18> kTimeBounds = {1'000,
-                                                              2'500,
-                                                              5'000,
-                                                              10'000,
-                                                              25'000,
-                                                              50'000,
-                                                              100'000,
-                                                              250'000,
-                                                              500'000,
-                                                              1'000'000,
-                                                              2'500'000,
-                                                              5'000'000,
-                                                              10'000'000,
-                                                              30'000'000,
-                                                              60'000'000,
-                                                              120'000'000,
-                                                              300'000'000,
-                                                              600'000'000};
-// Octets: 1 KiB to 256 MiB.
-inline constexpr std::array<std::uint64_t, 10> kSizeBounds = {1'024,
-                                                              4'096,
-                                                              16'384,
-                                                              65'536,
-                                                              262'144,
-                                                              1'048'576,
-                                                              4'194'304,
-                                                              16'777'216,
-                                                              67'108'864,
-                                                              268'435'456};
-// Microseconds of a turn of the loop.
-inline constexpr std::array<std::uint64_t, 14> kTurnBounds = {50,
-                                                              100,
-                                                              250,
-                                                              500,
-                                                              1'000,
-                                                              2'500,
-                                                              5'000,
-                                                              10'000,
-                                                              25'000,
-                                                              50'000,
-                                                              100'000,
-                                                              250'000,
-                                                              500'000,
-                                                              1'000'000};
-
 // When a message was answered, and how long its parts took; zero: there was no such part.
 struct AnsweredMessage {
   engine::Time waited{};
@@ -139,9 +95,10 @@ struct AnsweredMessage {
   std::uint64_t bytes = 0;
   bool had_wait = false;
   bool had_scan = false;
+  std::uint32_t listener = 0;  // by ListenerSettings::index
 };
 
-// What is counted by listener, beside the counts of all.
+// What is counted by listener.
 enum class ListenerCount : std::uint8_t {
   kSessionsBegun,
   kSessionsEnded,
@@ -157,16 +114,21 @@ enum class ListenerCount : std::uint8_t {
 };
 using ListenerCounters = engine::Counters<ListenerCount>;
 
-struct ShardMeters {
-  static constexpr std::size_t kListenersMax = 32;  // as many as a shard can watch
-
+// Of one listener, beside the counts of all; times of all listeners are the sum of these.
+struct ListenerMeters {
+  ListenerCounters counts;
   engine::BoundedHistogram wait{kTimeBounds};
   engine::BoundedHistogram scan{kTimeBounds};
   engine::BoundedHistogram total{kTimeBounds};
+};
+
+struct ShardMeters {
+  static constexpr std::size_t kListenersMax = 32;  // as many as a shard can watch
+
   engine::BoundedHistogram bytes{kSizeBounds};
   RefusalReasons reasons;
   ShardGauges gauges;
-  std::array<ListenerCounters, kListenersMax> listeners;  // by ListenerSettings::index
+  std::array<ListenerMeters, kListenersMax> listeners;  // by ListenerSettings::index
 
   // The shard's thread, once for each message whose end has come.
   void Answered(const AnsweredMessage& message) noexcept;

@@ -21,6 +21,7 @@
 #include "relay/counts.h"
 #include "relay/failure.h"
 #include "relay/process_figures.h"
+#include "relay/scanner_group.h"
 #include "relay/shard_meters.h"
 
 namespace relay {
@@ -44,7 +45,8 @@ inline constexpr std::array<double, 3> kErrorQuantiles = {0.5, 0.9, 0.99};
 
 struct ScannerFigures {
   std::string name{};
-  std::string address{};
+  bool removed = false;  // no longer configured; it still has requests
+  ScannerSnapshot now{};
 };
 
 struct ListenerSnapshot {
@@ -52,6 +54,10 @@ struct ListenerSnapshot {
   std::string address{};
   std::uint32_t index = 0;  // of ShardMeters::listeners
   std::array<std::uint64_t, static_cast<std::size_t>(ListenerCount::kEnd)> counts{};
+
+  engine::HistogramSums wait{};  // microseconds
+  engine::HistogramSums scan{};
+  engine::HistogramSums total{};
 
   std::uint64_t count(ListenerCount which) const noexcept {
     return counts[static_cast<std::size_t>(which)];
@@ -106,9 +112,9 @@ struct Snapshot {
   std::array<std::uint64_t, static_cast<std::size_t>(Count::kEnd)> counts{};
   std::vector<ReasonSnapshot> reasons{};
 
-  engine::HistogramSums wait;  // microseconds
-  engine::HistogramSums scan;
-  engine::HistogramSums total;
+  engine::HistogramSums wait{};  // microseconds
+  engine::HistogramSums scan{};
+  engine::HistogramSums total{};
   engine::HistogramSums bytes;
   engine::HistogramSums turns;  // microseconds
 

@@ -8,21 +8,20 @@ import subprocess
 import unittest
 
 from daemon import USER
+from http_unix import OPEN_METRICS, get
+from metrics_test import samples
 from milter_peer import message_steps
 from processes import can_connect, wait_until
 from scanner import reply
+from scanner_group import GroupTest, Load, ScannerProcess
 from scripted import Hold, Pair, only_millrace
 from stack import stack
 
 NONE = "has no control socket"
 
 
-class ControlTest(unittest.TestCase):
-    def start(self, label, flags=()):
-        pair = Pair(label, flags)
-        self.addCleanup(pair.end)
-        self.socket = pair.daemon.pid_file.with_suffix(".control")
-        return pair
+class Asking:
+    """Asks the daemon whose control socket is `self.socket`."""
 
     def ctl(self, *arguments, where=None, **how):
         program = pathlib.Path(stack().daemon_class.program()).with_name("millracectl")
@@ -38,6 +37,14 @@ class ControlTest(unittest.TestCase):
         self.assertEqual((answer["format"], answer["version"]), ("millrace-control", 1))
         self.assertEqual(answer["command"], command)
         return answer
+
+
+class ControlTest(Asking, unittest.TestCase):
+    def start(self, label, flags=()):
+        pair = Pair(label, flags)
+        self.addCleanup(pair.end)
+        self.socket = pair.daemon.pid_file.with_suffix(".control")
+        return pair
 
     @only_millrace(NONE)
     def test_status_of_a_daemon_with_which_nothing_is_wrong(self):
@@ -133,3 +140,107 @@ class ControlTest(unittest.TestCase):
             ended = self.ctl(*arguments)
             self.assertEqual((ended.returncode, ended.stdout), (64, ""), arguments)
             self.assertIn("millracectl: ", ended.stderr)
+
+
+class ScannersTest(Asking, GroupTest):
+    def begin(self, names, keys):
+        """A daemon of one scanner for each name, and load on it."""
+        lab = stack().lab
+        label = f"ctl-{names[0]}"
+        self.scanners = {
+            name: ScannerProcess(lab, f"{label}-{number}") for number, name in enumerate(names)
+        }
+        self.metrics = lab.directory("run", 0o755, USER) / f"{label}-metrics.sock"
+        daemon = self.daemon(
+            [
+                (f"unix:{scanner.path}", f'name = "{name}"\n{keys}')
+                for name, scanner in self.scanners.items()
+            ],
+            flags=[f"--metrics-socket=unix:{self.metrics}"],
+        )
+        self.socket = daemon.pid_file.with_suffix(".control")
+        load = Load(daemon)
+        load.messages(100)
+        return daemon, load
+
+    def of(self, name):
+        """The scanner as the JSON has it."""
+        return {each["name"]: each for each in self.answer("scanners")["scanners"]}[name]
+
+    def now(self):
+        return samples(get(self.metrics, "/metrics", OPEN_METRICS)[2])
+
+    def problems(self):
+        return [each["text"] for each in self.answer("status")["problems"]]
+
+    @only_millrace(NONE)
+    def test_the_one_of_two_that_was_killed_is_seen(self):
+        daemon, load = self.begin(["sick", "well"], "connections_max = 8\nweight = 2")
+        both = [self.of(name) for name in ("sick", "well")]
+        self.assertEqual([each["breaker"] for each in both], ["closed", "closed"])
+        self.assertEqual([each["limit"] for each in both], [8, 8])
+        self.assertEqual([each["weight"] for each in both], [2, 2])
+        group = both[0]["group"]
+        now = self.now()
+        for name in ("sick", "well"):
+            labels = f"{{group={group},scanner={name}}}"
+            self.assertGreater(now[f"millrace_scanner_scan_seconds_count{labels}"], 0)
+            self.assertEqual(now[f"millrace_scanner_limit_now{labels}"], 8)
+        self.scanners["sick"].kill()
+        self.wait_for(daemon, self.scanners["sick"].path, "closed", "open")
+        wait_until(lambda: self.of("sick")["breaker"] == "open", "the breaker to be shown")
+        breaker = f"millrace_scanner_breaker{{group={group},scanner=sick,state=open}}"
+        wait_until(lambda: self.now()[breaker] == 1, "the breaker in the metrics")
+        now = self.now()
+        self.assertEqual(
+            now[f"millrace_scanner_breaker{{group={group},scanner=well,state=closed}}"], 1
+        )
+        events = "millrace_scanner_events_total{event=%s,group=" + group + ",scanner=sick}"
+        self.assertGreater(now[events % "refused"], 0)
+        self.assertGreater(now[events % "breaker_opened"], 0)
+        self.assertLessEqual(now[f"millrace_slots_limit{{group={group}}}"], 9)
+
+        def is_said():
+            ended = self.ctl("status")
+            return ended if "fails and gets no messages" in ended.stdout else None
+
+        ended = wait_until(is_said, "the scanner among what is wrong")
+        self.assertEqual(ended.returncode, 1)
+        first = ended.stdout.splitlines()[3]
+        self.assertRegex(first, "^  warning +scanner sick .*fails and gets no messages")
+        wait_until(lambda: "FAILS" in self.ctl("scanners").stdout, "FAILS in the text")
+        self.scanners["sick"].start()
+        self.wait_for(daemon, self.scanners["sick"].path, "half-open", "slow-start")
+        wait_until(
+            lambda: any("works again and gets more" in text for text in self.problems()),
+            "its slow start to be told",
+        )
+        load.messages(20)
+        self.assertEqual(load.end()[1], [])
+
+    @only_millrace(NONE)
+    def test_a_group_without_a_live_scanner_is_critical(self):
+        daemon, load = self.begin(["only"], "connections_max = 4")
+        group = self.of("only")["group"]
+        self.scanners["only"].kill()
+        self.wait_for(daemon, self.scanners["only"].path, "closed", "open")
+
+        def is_first():
+            return "no scanner works: messages are not scanned" in self.problems()[0]
+
+        wait_until(is_first, "that to be the first problem")
+        # What lets messages through to fail at once is not shown as a limit.
+        self.assertLessEqual(self.now()[f"millrace_slots_limit{{group={group}}}"], 4)
+        self.assertIn("CRITICAL", self.ctl("status").stdout.splitlines()[3])
+        load.end()
+
+    @only_millrace(NONE)
+    def test_metrics_of_several_scanners_pass_promtool(self):
+        self.begin(["one", "other"], "connections_max = 4")[1].end()
+        checked = subprocess.run(
+            ["promtool", "check", "metrics"],
+            input=get(self.metrics, "/metrics")[2],
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual((checked.returncode, checked.stdout + checked.stderr), (0, ""))

@@ -68,6 +68,41 @@ TEST(ControlProblemsTest, WhatIsFullIsCriticalAndComesFirst) {
   }
 }
 
+TEST(ControlProblemsTest, ScannersThatFail) {
+  Snapshot now = QuietSnapshot();
+  now.scanners[0].now.state = BreakerState::kOpen;
+  EXPECT_EQ(ProblemsOf(now).front().text, "no scanner works: messages are not scanned");
+  now.scanners.push_back(now.scanners[0]);
+  now.scanners[1].now.state = BreakerState::kClosed;
+  EXPECT_FALSE(Has(ProblemsOf(now), true, "no scanner works"));
+  EXPECT_TRUE(Has(ProblemsOf(now), false, "scanner local fails and gets no messages"));
+  now.scanners[1].now.draining = true;
+  EXPECT_TRUE(Has(ProblemsOf(now), true, "no scanner works"));
+  now.scanners[0].now.state = BreakerState::kHalfOpen;
+  EXPECT_TRUE(Has(ProblemsOf(now), false, "scanner local has failed and is being tried"));
+  now.scanners[0].now.state = BreakerState::kSlowStart;
+  now.scanners[0].now.limit_now = 3;
+  EXPECT_FALSE(Has(ProblemsOf(now), true, "no scanner works"));
+  EXPECT_TRUE(Has(ProblemsOf(now), false, "local works again and gets more by and by: 3 requests"));
+}
+
+TEST(ControlProblemsTest, AGroupWithoutALiveScannerIsNamed) {
+  Snapshot now = QuietSnapshot();
+  now.slots.emplace_back().group = "far";
+  // Not configured any more: nothing is for it.
+  EXPECT_TRUE(ProblemsOf(now).empty());
+  now.scanners.push_back(now.scanners[0]);
+  now.scanners[1].now.group = "far";
+  now.scanners[1].now.draining = true;
+  EXPECT_TRUE(Has(ProblemsOf(now), true, "group far: every scanner is drained"));
+  now.scanners[1].now.state = BreakerState::kOpen;
+  now.scanners[1].now.draining = false;
+  EXPECT_TRUE(Has(ProblemsOf(now), true, "group far: no scanner works"));
+  EXPECT_TRUE(Has(ProblemsOf(now), false, "scanner local of group far fails"));
+  now.scanners[1].removed = true;
+  EXPECT_TRUE(ProblemsOf(now).empty());
+}
+
 TEST(ControlProblemsTest, ADiskThatStalls) {
   Snapshot now = QuietSnapshot();
   now.spool.stalled = true;

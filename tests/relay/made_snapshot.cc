@@ -36,6 +36,11 @@ void FillHistograms(Snapshot* now) {
   now->total.Add(total);
   now->bytes.Add(bytes);
   now->turns.Add(turns);
+  for (ListenerSnapshot& listener : now->listeners) {
+    listener.wait.Add(wait);
+    listener.scan.Add(scan);
+    listener.total.Add(total);
+  }
 }
 
 }  // namespace
@@ -52,7 +57,11 @@ Snapshot QuietSnapshot() {
   now.messages_max = 200;
   now.block_bytes_max = 2048 * engine::kMiB;
   now.slots.emplace_back().pool = {.limit = 10, .free = 10};
-  now.scanners.push_back({.name = "local", .address = "/run/amavisd/amavisd.sock"});
+  ScannerFigures& scanner = now.scanners.emplace_back();
+  scanner.name = "local";
+  scanner.now.address = "/run/amavisd/amavisd.sock";
+  scanner.now.weight = 1;
+  scanner.now.limit = scanner.now.limit_now = 10;
   now.listeners.push_back({.name = "mx", .address = "/run/amavisd/milter.sock"});
   now.spool.directory = "/var/spool/amavisd/tmp";
   now.spool.bytes_free_min = 32 * engine::kMiB;
@@ -66,6 +75,10 @@ Snapshot QuietSnapshot() {
   engine::BoundedHistogram no_turns(kTurnBounds);
   now.wait.Add(empty);
   now.scan.Add(empty);
+  now.scanners[0].now.scan_times.Add(empty);
+  now.listeners[0].wait.Add(empty);
+  now.listeners[0].scan.Add(empty);
+  now.listeners[0].total.Add(empty);
   now.total.Add(empty);
   now.bytes.Add(no_bytes);
   now.turns.Add(no_turns);
@@ -115,6 +128,19 @@ Snapshot MadeSnapshot() {
   now.slots[0].error_quantiles = {250'000, 1'500'000, 2'500'000};
   now.slots[0].error_sum = 987'654'321;
   now.slots[0].error_count = 4321;
+  now.slots.emplace_back().group = "second";
+  ScannerFigures& scanner = now.scanners.emplace_back();
+  scanner.name = "far";
+  scanner.now.group = "second";
+  scanner.now.address = "inet:10024@192.0.2.7";
+  scanner.now.state = BreakerState::kOpen;
+  scanner.now.learns = true;
+  scanner.now.weight = 3;
+  scanner.now.limit = 12;
+  scanner.now.outstanding = 4;
+  for (std::size_t i = 0; i < scanner.now.counts.size(); ++i)
+    scanner.now.counts[i] = 500 + i;
+  scanner.now.scan_times = now.scan;
   now.spool.slots_taken = 200;
   now.spool.slots_free = 60;
   now.spool.slots_retired = 2;

@@ -109,6 +109,18 @@ TEST(MetricsTextTest, CountsAndReasonsAgreeWithTheSnapshot) {
       std::string::npos);
 }
 
+TEST(MetricsTextTest, NamesOfTheConfigurationAreEscaped) {
+  Snapshot now = QuietSnapshot();
+  now.scanners[0].name = "a\"b\\c\nd";
+  now.scanners[0].now.group = "g\"";
+  now.listeners[0].name = "l\\";
+  const std::string text = MetricsText(now, MetricsForm::kOpenMetrics);
+  EXPECT_NE(
+      text.find(R"(millrace_scanner_breaker{group="g\"",scanner="a\"b\\c\nd",state="closed"} 1)"),
+      std::string::npos);
+  EXPECT_NE(text.find(R"(millrace_listener_sessions{listener="l\\"} 0)"), std::string::npos);
+}
+
 TEST(MetricsWriterTest, EscapesWhatNamesMayHold) {
   for (const MetricsForm form : {MetricsForm::kOpenMetrics, MetricsForm::kPrometheusText}) {
     MetricsWriter writer(form);
@@ -189,17 +201,20 @@ TEST(RefusalReasonsTest, CountByClassAndReasonAndNeverMoreThanTheTableHolds) {
   EXPECT_GT(counts["internal other"], 2U);
 }
 
-TEST(ShardMetersTest, TimesAreRoundedUpAndLeftOutWhereTheyWereNot) {
+TEST(ShardMetersTest, TimesAreOfTheListenerRoundedUpAndLeftOutWhereTheyWereNot) {
   ShardMeters meters;
   meters.Answered({.waited = std::chrono::nanoseconds(1'000'001),
                    .total = std::chrono::milliseconds(1),
                    .bytes = 1'025,
-                   .had_wait = true});
-  EXPECT_EQ(meters.wait.BucketCount(0), 0U);  // above 1 ms by a nanosecond
-  EXPECT_EQ(meters.wait.BucketCount(1), 1U);
-  EXPECT_EQ(meters.total.BucketCount(0), 1U);
+                   .had_wait = true,
+                   .listener = 3});
+  const ListenerMeters& listener = meters.listeners[3];
+  EXPECT_EQ(listener.wait.BucketCount(0), 0U);  // above 1 ms by a nanosecond
+  EXPECT_EQ(listener.wait.BucketCount(1), 1U);
+  EXPECT_EQ(listener.total.BucketCount(0), 1U);
   EXPECT_EQ(meters.bytes.BucketCount(1), 1U);
-  EXPECT_EQ(meters.scan.sum(), 0U);
+  EXPECT_EQ(listener.scan.sum(), 0U);
+  EXPECT_EQ(meters.listeners[0].total.sum(), 0U);
 }
 
 }  // namespace

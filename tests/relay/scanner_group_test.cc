@@ -79,6 +79,8 @@ TEST_F(ScannerGroupTest, FillsEveryScannerAndNoMore) {
     End(picked, ScanOutcome::kReply);
   EXPECT_EQ(Free(), 7);
   EXPECT_EQ(Of(0).counts[static_cast<std::size_t>(ScannerCount::kReplies)], 4U);
+  EXPECT_EQ(Of(0).scan_times.count(), 4U);
+  EXPECT_EQ(Of(0).scan_times.sum, 4 * 100'000U);
 }
 
 TEST_F(ScannerGroupTest, LoadFollowsTheWeights) {

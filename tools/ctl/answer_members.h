@@ -52,6 +52,18 @@ inline std::string Seconds(const Json& object, const char* name) {
   return SecondsText(Number(object, name));
 }
 
+// "name 1,234, name 5": those that are not 0, or "none".
+inline std::string NamedCounts(const Json& counts) {
+  std::string text;
+  if (!counts.is_object()) return text;
+  for (const auto& [name, value] : counts.items()) {
+    if (!value.is_number() || value.get<double>() == 0) continue;
+    text += text.empty() ? "" : ", ";
+    text += Printable(name) + " " + CountText(value.get<double>());
+  }
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace ctl
 
 #endif  // MILLRACE_TOOLS_CTL_ANSWER_MEMBERS_H_

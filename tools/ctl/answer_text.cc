@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tools/ctl/answer_members.h"
+#include "tools/ctl/scanners_text.h"
 #include "tools/ctl/status_text.h"
 
 namespace ctl {
@@ -43,22 +44,6 @@ std::string QueueText(const Json& answer) {
                 Seconds(slots, "estimate_error_p90_s")});
   }
   return table.Text() + "\n" + totals.Text() + TimesText(Member(answer, "times"));
-}
-
-std::string ScannersText(const Json& answer) {
-  TextTable table(0);
-  table.Row({"SCANNER"}, "address");
-  for (const Json& scanner : Member(answer, "scanners"))
-    table.Row({Text(scanner, "name")}, Text(scanner, "address"));
-  return table.Text() + "\n" +
-         absl::StrCat("since the start: ",
-                      Count(answer, "errors"),
-                      " connections failed, ",
-                      Count(answer, "busy"),
-                      " found the backlog full, ",
-                      Count(answer, "broken_replies"),
-                      " replies were broken\n") +
-         TimesText(Member(answer, "times"));
 }
 
 std::string QuotaText(const Json& answer) {

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "tools/ctl/scanners_text.h"
 
 namespace ctl {
 namespace {
@@ -70,18 +71,6 @@ std::string InUse(const Json& answer) {
   return "\n" + table.Text();
 }
 
-// "name 1,234, name 5": those that are not 0, or "none".
-std::string Named(const Json& counts) {
-  std::string text;
-  if (!counts.is_object()) return text;
-  for (const auto& [name, value] : counts.items()) {
-    if (!value.is_number() || value.get<double>() == 0) continue;
-    absl::StrAppend(
-        &text, text.empty() ? "" : ", ", Printable(name), " ", CountText(value.get<double>()));
-  }
-  return text.empty() ? "none" : text;
-}
-
 std::string SinceTheStart(const Json& answer) {
   const Json& sessions = Member(answer, "sessions");
   const Json& messages = Member(answer, "messages");
@@ -102,8 +91,8 @@ std::string SinceTheStart(const Json& answer) {
                          Count(messages, "passed_unscanned"),
                          ", quarantined unscanned ",
                          Count(messages, "quarantined_unscanned")));
-  table.Row({"verdicts"}, Named(Member(answer, "verdicts")));
-  table.Row({"refusals"}, Named(Member(answer, "refusals")));
+  table.Row({"verdicts"}, NamedCounts(Member(answer, "verdicts")));
+  table.Row({"refusals"}, NamedCounts(Member(answer, "refusals")));
   std::string text = "\nSINCE THE START\n" + table.Text();
   TextTable reasons;
   for (const Json& each : Member(answer, "refusal_reasons"))
@@ -154,8 +143,8 @@ std::string TimesText(const Json& times) {
 
 std::string StatusText(const Json& answer) {
   return Heading(answer) + Problems(Member(answer, "problems")) + InUse(answer) +
-         TimesText(Member(answer, "times")) + SinceTheStart(answer) +
-         Spool(Member(answer, "spool"));
+         ScannersTable(Member(answer, "scanners")) + TimesText(Member(answer, "times")) +
+         SinceTheStart(answer) + Spool(Member(answer, "spool"));
 }
 
 }  // namespace ctl
