@@ -2,20 +2,25 @@
 #include "relay/scanner_limit.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace relay {
 namespace {
 
 using engine::Time;
 
-//   word:  | limit: 15 | mean: 18 | lowest: 18 | hold: 7 | age: 6 |
+//   word:  | limit: 15 | mean: 15 | lowest: 15 | seen: 6 | hold: 7 | age: 6 |
 constexpr unsigned kLimitBits = 15;
-constexpr unsigned kTimeBits = 18;
+constexpr unsigned kTimeBits = 15;
+constexpr unsigned kSeenBits = 6;
 constexpr unsigned kHoldBits = 7;
 constexpr unsigned kAgeBits = 6;
-static_assert(kLimitBits + 2 * kTimeBits + kHoldBits + kAgeBits == 64);
+static_assert(kLimitBits + 2 * kTimeBits + kSeenBits + kHoldBits + kAgeBits == 64);
 static_assert(LearntLimit::kLearntMax * LearntLimit::kOne < (1U << kLimitBits));
-static_assert(LearntLimit::kTimeMax < (1U << kTimeBits));
+static_assert((1 + std::bit_width(LearntLimit::kTimeMax)) * LearntLimit::kTwice <=
+              (1U << kTimeBits));
+static_assert(LearntLimit::kMeanOver <= (1U << kSeenBits));
+static_assert(LearntLimit::kMeanOver <= LearntLimit::kHoldMax);
 static_assert(LearntLimit::kHoldMax < (1U << kHoldBits));
 static_assert(LearntLimit::kAgeMax < (1U << kAgeBits));
 
@@ -26,18 +31,23 @@ void Decrease(LearntLimit& state, std::uint32_t numerator, std::uint32_t denomin
   state.hold = std::min(state.limit(), std::uint32_t{LearntLimit::kHoldMax});
 }
 
-std::uint32_t InUnits(Time time) noexcept {
-  const auto units = std::clamp<std::int64_t>(
-      time / LearntLimit::kTimeUnit, 1, std::int64_t{LearntLimit::kTimeMax});
-  return static_cast<std::uint32_t>(units);
+// Between powers of two on a straight line: less than a tenth of kTwice off.
+std::uint32_t LogOf(Time time) noexcept {
+  const auto units = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+      time / LearntLimit::kTimeUnit, 1, std::int64_t{LearntLimit::kTimeMax}));
+  const auto width = static_cast<std::uint32_t>(std::bit_width(units));
+  const std::uint64_t part = std::uint64_t{units} * LearntLimit::kTwice >> (width - 1);
+  return (width - 1) * LearntLimit::kTwice + static_cast<std::uint32_t>(part);
 }
 
+// A plain mean at first, then an exponential one.
 void TakeIn(LearntLimit& state, std::uint32_t time) noexcept {
-  if (state.mean == 0) state.mean = time;
   const std::int64_t difference = std::int64_t{time} - state.mean;
-  std::int64_t step = difference / LearntLimit::kMeanOver;
+  std::int64_t step = difference / (state.seen + 1);
   if (step == 0 && difference != 0) step = difference > 0 ? 1 : -1;
   state.mean = static_cast<std::uint32_t>(state.mean + step);
+  if (state.seen < LearntLimit::kMeanOver - 1) ++state.seen;
+  if (state.seen < LearntLimit::kMeanFrom) return;
   state.lowest = state.lowest == 0 ? state.mean : std::min(state.lowest, state.mean);
 }
 
@@ -47,25 +57,26 @@ void Age(LearntLimit& state, std::uint32_t by) noexcept {
   const std::uint32_t in_flight = state.limit();
   Decrease(state, 1, 4);
   state.age = 0;
-  state.lowest = 0;
+  state.mean = state.lowest = state.seen = 0;
   state.hold = std::min(in_flight, std::uint32_t{LearntLimit::kHoldMax});
 }
 
 }  // namespace
 
 LearntLimit OnReply(LearntLimit state, Time scan_time, std::uint32_t outstanding) noexcept {
-  if (state.hold > 0 && state.lowest == 0) {
-    // To be learnt from what is sent from now on.
-    if (--state.hold == 0) state.mean = 0;
+  if (state.hold > 0 && state.seen == 0) {
+    --state.hold;  // to be learnt from what is sent from now on
     return state;
   }
-  TakeIn(state, InUnits(scan_time));
+  TakeIn(state, LogOf(scan_time));
   if (state.hold > 0) {
     --state.hold;
     return state;
   }
-  if (state.mean > LearntLimit::kRiseFactor * state.lowest) {
+  if (state.lowest == 0) return state;
+  if (state.mean > state.lowest + LearntLimit::kTwice) {
     Decrease(state, 7, 8);
+    state.hold = std::max(state.hold, LearntLimit::kMeanOver);
     Age(state, LearntLimit::kAgePerRise);
     return state;
   }
@@ -87,6 +98,7 @@ std::uint64_t ScannerLimit::Pack(const LearntLimit& state) noexcept {
   std::uint64_t word = state.limit_64ths;
   word = word << kTimeBits | state.mean;
   word = word << kTimeBits | state.lowest;
+  word = word << kSeenBits | state.seen;
   word = word << kHoldBits | state.hold;
   return word << kAgeBits | state.age;
 }
@@ -100,6 +112,7 @@ LearntLimit ScannerLimit::Unpack(std::uint64_t word) noexcept {
   LearntLimit state;
   state.age = take(kAgeBits);
   state.hold = take(kHoldBits);
+  state.seen = take(kSeenBits);
   state.lowest = take(kTimeBits);
   state.mean = take(kTimeBits);
   state.limit_64ths = take(kLimitBits);

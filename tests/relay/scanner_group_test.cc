@@ -316,18 +316,6 @@ TEST_F(ScannerGroupTest, TheLimitThatIsToldFollowsWhatIsAbsorbed) {
   }
 }
 
-TEST_F(ScannerGroupTest, AProbeThatFailsItsScanIsTheScansFault) {
-  Begin({Spec("a", 4)});
-  Fail(0, 3);
-  EXPECT_FALSE(group_->AnyOpenByFailures());
-  group_->ConnectProbeTaken(At(), 0);
-  now_ += seconds(1);
-  const PickedScanner probe = Take();
-  EXPECT_TRUE(probe.probe);
-  End(probe, ScanOutcome::kBrokeOff);
-  EXPECT_TRUE(group_->AnyOpenByFailures());
-}
-
 TEST_F(ScannerGroupTest, DrainingGetsNothingNewAndComesBack) {
   Begin({Spec("a", 2), Spec("b", 2)});
   PickedScanner last = Take(ScannerGroup::MaskOf(1));
