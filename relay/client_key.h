@@ -36,7 +36,10 @@ std::optional<IpAddress> ParseIp(std::string_view text) noexcept;
 struct Network {
   IpAddress base;
   std::uint32_t bits = 128;  // of 128
-  bool Contains(const IpAddress& address) const noexcept { return address.Cut(bits) == base; }
+  // "::/0" is all of IPv6, and nothing of IPv4.
+  bool Contains(const IpAddress& address) const noexcept {
+    return address.Cut(bits) == base && (bits >= IpAddress::kMappedBits || !address.is_ipv4());
+  }
 };
 
 // "192.0.2.0/24", "2001:db8::/32", or one address. kInvalidArgument names the text and what is

@@ -83,6 +83,8 @@ TEST(ClientKeyTest, ListedNetworksAreReadAndContain) {
   EXPECT_TRUE(contains("2001:db8::/32", "2001:db8:ffff::1"));
   EXPECT_FALSE(contains("2001:db8::/32", "2001:db9::1"));
   EXPECT_TRUE(contains("::/0", "2001:db8::1"));
+  EXPECT_FALSE(contains("::/0", "192.0.2.1"));
+  EXPECT_TRUE(contains("::ffff:0.0.0.0/96", "192.0.2.1"));
 }
 
 TEST(ClientKeyTest, WhatIsNoNetworkIsNamed) {
