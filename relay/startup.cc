@@ -233,6 +233,18 @@ absl::StatusOr<std::vector<engine::Address>> ScannerAddresses(const Config& conf
   for (const ScannerConfig& scanner : config.scanners) {
     absl::StatusOr<engine::Address> at = AbsoluteAddress(scanner.socket, directory);
     if (!at.ok()) return Named("amavisd socket", at.status());
+    // It would get as much as the limits of both allow, and be its own second try.
+    for (const engine::Address& other : addresses) {
+      if (other.length != at->length ||
+          std::memcmp(&other.storage, &at->storage, other.length) != 0)
+        continue;
+      return absl::InvalidArgumentError(
+          absl::StrCat("amavisd socket: two scanners lead to one place, ",
+                       other.text,
+                       " and ",
+                       at->text,
+                       "; leave one of them out"));
+    }
     addresses.push_back(*std::move(at));
   }
   return addresses;

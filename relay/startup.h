@@ -39,8 +39,8 @@ inline constexpr std::uint32_t kSocketModeDefault = 0660;
 // and answers the exit status. Empty: kRun.
 std::optional<int> AnswerAtOnce(const CommandLine& line);
 
-// Of the scanners, in their order; relative paths are below `directory`. The error names the
-// socket.
+// Of the scanners, in their order, none of them twice; relative paths are below `directory`. The
+// error names the socket.
 absl::StatusOr<std::vector<engine::Address>> ScannerAddresses(const Config& config,
                                                               const std::string& directory);
 

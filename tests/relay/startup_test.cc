@@ -165,6 +165,17 @@ TEST_F(StartupTest, RefusesAddressesThatAreNone) {
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "amavisd socket"));
 }
 
+// However its address is written.
+TEST_F(StartupTest, RefusesAScannerThatIsThereTwice) {
+  config_.scanners.resize(2);
+  config_.scanners[0].socket = "inet:10024@localhost";
+  config_.scanners[1].socket = "inet:10024@127.0.0.1";
+  EXPECT_TRUE(Has(PrepareAs(::geteuid()), "two scanners lead to one place, inet:10024@localhost"));
+  config_.scanners[0].socket = "unix:" + folder_ + "/amavisd.sock";
+  config_.scanners[1].socket = folder_ + "/amavisd.sock";
+  EXPECT_TRUE(Has(PrepareAs(::geteuid()), "two scanners lead to one place"));
+}
+
 TEST_F(StartupTest, RefusesLimitsThatDoNotFit) {
   config_.quota.sessions_max = kSessionsMax;
   config_.quota.messages_max = kMessagesMax;
