@@ -1,8 +1,10 @@
-// A group under four threads that pick, move, report, give back, drain and let time pass at random:
-// no scanner ever has more than its limit, and at the end every account is what it was. Worth most
-// under the thread sanitizer.
+// A group under four threads that pick, move, wait again, report, give back, drain and let time
+// pass at random: no scanner ever has more than its limit, and at the end every account is what it
+// was; also while a fifth thread reloads scanners, limits and the queue's bounds. Worth most under
+// the thread sanitizer.
 #include <atomic>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -21,13 +23,16 @@ constexpr std::uint32_t kThreads = 4;
 constexpr std::uint32_t kLimits[] = {3, 5, 1};
 constexpr Time kStart = std::chrono::seconds(1);
 
+ScannerSpec Spec(std::uint32_t number, std::uint32_t limit) {
+  auto address = engine::ParseAddress("unix:/run/s" + std::to_string(number));
+  ENGINE_CHECK(address.ok());
+  return {.address = *address, .limit = limit};
+}
+
 std::vector<ScannerSpec> Specs() {
   std::vector<ScannerSpec> specs;
-  for (const std::uint32_t limit : kLimits) {
-    auto address = engine::ParseAddress("unix:/run/s" + std::to_string(limit));
-    ENGINE_CHECK(address.ok());
-    specs.push_back({.address = *address, .limit = limit});
-  }
+  for (const std::uint32_t limit : kLimits)
+    specs.push_back(Spec(limit, limit));
   return specs;
 }
 
@@ -36,6 +41,7 @@ struct Shared {
   std::atomic<std::int64_t> now{kStart.count()};
   std::atomic<std::uint32_t> picked{0};
   std::atomic<std::uint32_t> none_live{0};
+  bool limits_move = false;
 };
 
 class Worker {
@@ -60,8 +66,11 @@ class Worker {
   enum class State : std::uint8_t { kIdle, kWaiting, kHolding };
   struct Job : engine::Ticket {
     explicit Job(Worker& owner)
-        : Ticket(owner.loop_, {&Job::OnGranted, [](Ticket&) noexcept {}, [](Ticket&) noexcept {}}),
+        : Ticket(owner.loop_, {&Job::OnGranted, &Job::OnRefused, [](Ticket&) noexcept {}}),
           worker(&owner) {}
+    static void OnRefused(Ticket& ticket) noexcept {
+      static_cast<Job&>(ticket).state = State::kIdle;
+    }
     static void OnGranted(Ticket& ticket) noexcept {
       auto& self = static_cast<Job&>(ticket);
       self.worker->Granted(self);
@@ -82,6 +91,11 @@ class Worker {
       return;
     }
     if (pick == ScannerGroup::Pick::kNoneLive) shared_->none_live.fetch_add(1);
+    if (pick == ScannerGroup::Pick::kNoRoom && Next() % 2 == 0) {
+      job.state = State::kWaiting;
+      group.slots().WaitAgain(job, At().now);
+      return;
+    }
     job.state = State::kIdle;
     group.slots().Release(At().now);
   }
@@ -91,7 +105,11 @@ class Worker {
     switch (job.state) {
       case State::kIdle:
         job.state = State::kWaiting;
-        if (group.slots().AcquireOrWait(job) == engine::SlotAnswer::kTaken) Granted(job);
+        switch (group.slots().AcquireOrWait(job)) {
+          case engine::SlotAnswer::kTaken: Granted(job); return;
+          case engine::SlotAnswer::kWaits: return;
+          case engine::SlotAnswer::kFull: job.state = State::kIdle; return;
+        }
         return;
       case State::kWaiting: return;
       case State::kHolding: {
@@ -127,7 +145,7 @@ class Worker {
         At(), [](void*, std::uint8_t, const ScannerHealth::Change&) noexcept {}, nullptr);
     if (Next() % 16 == 0) group.Drain("unix:/run/s5", Next() % 2 == 0, At().now);
     for (const ScannerSnapshot& snapshot : group.Snapshot())
-      ENGINE_CHECK(snapshot.outstanding <= snapshot.limit);
+      ENGINE_CHECK(shared_->limits_move || snapshot.outstanding <= snapshot.limit);
   }
   void Finish() {
     for (bool busy = true; busy;) {
@@ -159,6 +177,25 @@ class Worker {
   std::uint64_t state_;
 };
 
+// As the main thread does: lists of scanners, limits, weights, bounds, until `done`.
+void ReloadUntil(Shared& shared, const std::atomic<bool>& done) {
+  std::mt19937 generator(17);
+  const auto random = [&generator] { return static_cast<std::uint32_t>(generator()); };
+  while (!done.load()) {
+    std::vector<ScannerSpec> specs;
+    for (std::uint32_t number = 1; number <= 6; ++number) {
+      if (random() % 3 == 0) continue;
+      const bool learns = random() % 4 == 0;
+      specs.push_back(Spec(number, learns ? ScannerLimit::kLearn : 1 + random() % 6));
+      specs.back().weight = 1 + random() % 3;
+      specs.back().drain = random() % 5 == 0;
+    }
+    shared.group.Apply(specs, Time(shared.now.load()));
+    shared.group.slots().SetBounds({.length_max = 1 + random() % 50, .per_key_max = random() % 20});
+    std::this_thread::yield();
+  }
+}
+
 void RunThreads(Shared& shared, int rounds) {
   std::vector<std::unique_ptr<Worker>> workers;
   for (std::uint32_t i = 0; i < kThreads; ++i)
@@ -181,14 +218,14 @@ void Recover(ScannerGroup& group, Time now) {
     group.Tick({0, now, 0}, nothing, nullptr);
     group.Tick({0, now, 0}, nothing, nullptr);
     for (std::uint8_t s = 0; s < 3; ++s) {
-      group.slots().Resize(-1, now);
+      if (!group.slots().TryAcquire()) continue;  // not its turn yet
       PickedScanner picked;
       if (group.PickFor({0, now, 0}, ~ScannerGroup::MaskOf(s), &picked) ==
           ScannerGroup::Pick::kPicked) {
         group.Report({0, now, 0}, &picked, ScanOutcome::kReply, std::chrono::milliseconds(5));
         group.Give({0, now, 0}, &picked);
       } else {
-        group.slots().Resize(1, now);
+        group.slots().Release(now);
       }
     }
   }
@@ -208,6 +245,26 @@ TEST(ScannerGroupThreadsTest, EveryAccountIsExactAfterAStorm) {
     ASSERT_EQ(shared.group.slots().free_slots(), static_cast<std::int32_t>(limits) + flush) << run;
     Recover(shared.group, Time(shared.now.load()));
     ASSERT_EQ(shared.group.slots().free_slots(), 3 + 5 + 1) << run;
+    EXPECT_GT(shared.picked.load(), 0U);
+  }
+}
+
+TEST(ScannerGroupThreadsTest, EveryAccountIsExactAfterAStormOfReloads) {
+  for (int run = 0; run < 20; ++run) {
+    Shared shared;
+    shared.limits_move = true;
+    std::atomic<bool> done{false};
+    std::thread reloads([&shared, &done] { ReloadUntil(shared, done); });
+    RunThreads(shared, 1500);
+    done.store(true);
+    reloads.join();
+    EXPECT_EQ(shared.group.slots().waiting(), 0U);
+    for (const ScannerSnapshot& snapshot : shared.group.Snapshot())
+      EXPECT_EQ(snapshot.outstanding, 0U) << snapshot.address;
+    shared.group.Apply(Specs(), Time(shared.now.load()));
+    Recover(shared.group, Time(shared.now.load()));
+    ASSERT_EQ(shared.group.slots().free_slots(), 3 + 5 + 1) << run;
+    ASSERT_EQ(shared.group.slots().Figures(Time(shared.now.load())).limit, 3 + 5 + 1) << run;
     EXPECT_GT(shared.picked.load(), 0U);
   }
 }
