@@ -97,6 +97,11 @@ engine::TableKey NetworkKey(const std::optional<IpAddress>& address,
       .high = base.high, .low = base.low, .kind = static_cast<std::uint64_t>(KeyKind::kNetwork)};
 }
 
+bool IsNetworkKey(const engine::TableKey& key) noexcept {
+  return key.kind == static_cast<std::uint64_t>(KeyKind::kNetwork) ||
+         key == NetworkKey(std::nullopt, {});
+}
+
 std::string_view WriteKeyText(const engine::TableKey& key,
                               std::span<char, kKeyTextBytesMax> to) noexcept {
   static_assert(kKeyTextBytesMax >= INET6_ADDRSTRLEN);

@@ -59,6 +59,9 @@ engine::TableKey AddressKey(const std::optional<IpAddress>& address) noexcept;
 engine::TableKey NetworkKey(const std::optional<IpAddress>& address,
                             const NetworkPrefixes& prefixes) noexcept;
 
+// Of a network, or of all clients without an address as one.
+bool IsNetworkKey(const engine::TableKey& key) noexcept;
+
 // The text of a key, for listings: "192.0.2.1", "192.0.2.0", "2001:db8::", "unknown". At most
 // kKeyTextBytesMax.
 inline constexpr std::size_t kKeyTextBytesMax = 48;

@@ -3,7 +3,9 @@
 #include "relay/control_answer.h"
 
 #include <array>
+#include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace relay {
 namespace {
@@ -73,14 +75,17 @@ ordered_json ProgramJson(const Snapshot& now) {
           {"log_lines_dropped", now.log_lines_dropped}};
 }
 
+// Of a count's label: class="overload".
+std::string_view LabelValue(std::string_view label) noexcept {
+  label.remove_prefix(label.find('"') + 1);
+  return label.substr(0, label.find('"'));
+}
+
 ordered_json RefusalsJson(const Snapshot& now) {
   ordered_json refusals;
   for (const CountRow& row : kCountRows) {
-    // class="overload"
-    constexpr std::string_view kClass = "class=\"";
-    if (row.metric != "millrace_refusals" || !row.label.starts_with(kClass)) continue;
-    const std::string_view rest = row.label.substr(kClass.size());
-    refusals[std::string(rest.substr(0, rest.size() - 1))] = now.count(row.count);
+    if (row.metric != "millrace_refusals") continue;
+    refusals[std::string(LabelValue(row.label))] = now.count(row.count);
   }
   return refusals;
 }
@@ -219,14 +224,57 @@ void Scanners(const Snapshot& now, ordered_json& document) {
   document["times"] = {{"scan", TimesJson(now.scan)}};
 }
 
+void AddLimit(std::string name, std::uint64_t used, std::uint64_t limit, ordered_json* limits) {
+  if (limit != 0) limits->push_back({{"name", std::move(name)}, {"now", used}, {"limit", limit}});
+}
+
+ordered_json LimitsJson(const Snapshot& now) {
+  ordered_json limits = ordered_json::array();
+  AddLimit("sessions", now.sessions, now.sessions_max, &limits);
+  AddLimit("messages", now.messages, now.messages_max, &limits);
+  for (const ListenerSnapshot& each : now.listeners) {
+    AddLimit("sessions of " + each.name, each.sessions(), each.sessions_max, &limits);
+    AddLimit("messages of " + each.name, each.messages, each.messages_max, &limits);
+  }
+  AddLimit("block bytes", now.block_bytes, now.block_bytes_max, &limits);
+  AddLimit("spool bytes", now.spool.bytes_used, now.spool.bytes_used_max, &limits);
+  AddLimit("descriptors", now.process.open_descriptors, now.process.descriptors_max, &limits);
+  return limits;
+}
+
+ordered_json ClientTableJson(const Snapshot& now) {
+  const ClientTableSnapshot& table = now.client_table;
+  return {{"used", table.used},
+          {"keys", table.totals.keys},
+          {"keys_limit", table.capacity},
+          {"sessions", table.totals.connections},
+          {"messages", table.totals.in_flight},
+          {"full_refused", now.count(Count::kQuotaTableFull)},
+          {"full_uncounted", now.count(Count::kQuotaUncounted)},
+          {"client_sessions_max", table.client_sessions_max},
+          {"client_messages_max", table.client_messages_max},
+          {"network_sessions_max", table.network_sessions_max},
+          {"network_messages_max", table.network_messages_max},
+          {"client_message_rate", table.client_message_rate}};
+}
+
 void Quota(const Snapshot& now, ordered_json& document) {
-  document["limits"] = {
-      {{"name", "sessions"}, {"now", now.sessions}, {"limit", now.sessions_max}},
-      {{"name", "messages"}, {"now", now.messages}, {"limit", now.messages_max}},
-      {{"name", "block bytes"}, {"now", now.block_bytes}, {"limit", now.block_bytes_max}},
-      {{"name", "descriptors"},
-       {"now", now.process.open_descriptors},
-       {"limit", now.process.descriptors_max}}};
+  document["limits"] = LimitsJson(now);
+  document["client_table"] = ClientTableJson(now);
+  ordered_json clients = ordered_json::array();
+  for (const ClientFigures& each : now.clients) {
+    clients.push_back({{"client", each.client},
+                       {"kind", each.is_network ? "network" : "address"},
+                       {"sessions", each.sessions},
+                       {"messages", each.messages}});
+  }
+  document["clients"] = std::move(clients);
+  ordered_json refusals;
+  for (const CountRow& row : kCountRows) {
+    if (row.metric == "millrace_quota_refusals")
+      refusals[std::string(LabelValue(row.label))] = now.count(row.count);
+  }
+  document["refusals"] = std::move(refusals);
 }
 
 struct Command {
@@ -236,13 +284,34 @@ struct Command {
 constexpr std::array<Command, 4> kCommands = {
     {{"status", &Status}, {"queue", &Queue}, {"scanners", &Scanners}, {"quota", &Quota}}};
 
+constexpr std::string_view kQuota = "quota";
+
+// "quota 5": 5; "quota": kClientsShown; nullopt: no such thing, or not of `quota`.
+std::optional<std::size_t> ClientsWanted(std::string_view command) noexcept {
+  if (!command.starts_with(kQuota)) return std::nullopt;
+  command.remove_prefix(kQuota.size());
+  if (command.empty()) return kClientsShown;
+  if (command[0] != ' ') return std::nullopt;
+  command.remove_prefix(1);
+  std::size_t wanted = 0;
+  const auto [end, error] =
+      std::from_chars(command.data(), command.data() + command.size(), wanted);
+  if (error != std::errc() || end != command.data() + command.size()) return std::nullopt;
+  return wanted <= kClientsShownMax ? std::optional(wanted) : std::nullopt;
+}
+
 }  // namespace
 
+std::size_t ClientsAsked(std::string_view command) noexcept {
+  return ClientsWanted(command).value_or(0);
+}
+
 std::string ControlAnswer(std::string_view command, const Snapshot& snapshot) {
+  const std::string_view name = ClientsWanted(command) ? kQuota : command;
   std::string names;
   for (const Command& each : kCommands) {
-    if (each.name == command) {
-      ordered_json document = Begin(command);
+    if (each.name == name) {
+      ordered_json document = Begin(name);
       each.fill(snapshot, document);
       return Line(document);
     }
@@ -250,7 +319,7 @@ std::string ControlAnswer(std::string_view command, const Snapshot& snapshot) {
   }
   constexpr std::size_t kShownMax = 64;
   return ControlError("unknown command '" + std::string(command.substr(0, kShownMax)) +
-                      "': " + names);
+                      "': " + names + " [N], N up to " + std::to_string(kClientsShownMax));
 }
 
 std::string ControlError(std::string_view error) {

@@ -9,7 +9,7 @@
 //   status     problems first, then the program, what is in use, times, counts, the spool
 //   queue      slots, free, waiting, by group
 //   scanners   each scanner
-//   quota      what is limited, and how much of it is in use
+//   quota [N]  what is limited, and how much of it is in use; the N busiest clients
 #ifndef MILLRACE_RELAY_CONTROL_ANSWER_H_
 #define MILLRACE_RELAY_CONTROL_ANSWER_H_
 
@@ -31,6 +31,9 @@ struct Problem {
 
 // The worst first.
 std::vector<Problem> ProblemsOf(const Snapshot& snapshot);
+
+// How many clients an answer to `command` lists.
+std::size_t ClientsAsked(std::string_view command) noexcept;
 
 // One line of JSON. `command` is what the client sent, without the line's end.
 std::string ControlAnswer(std::string_view command, const Snapshot& snapshot);

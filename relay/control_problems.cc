@@ -187,6 +187,11 @@ std::vector<Problem> ProblemsOf(const Snapshot& now) {
              now.block_bytes_max,
              " octets; more is refused",
              &problems);
+  CheckLimit("entries of the table of clients",
+             now.client_table.totals.keys,
+             now.client_table.capacity,
+             "; more clients are not counted, or refused (table_entries)",
+             &problems);
   CheckSpool(now.spool, &problems);
   CheckSlots(now, &problems);
   if (now.last_reload_failed) {

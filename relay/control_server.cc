@@ -92,7 +92,10 @@ std::string ControlServer::AnswerTo(int client) noexcept {
     return command.empty() ? std::string()
                            : ControlError("no whole line came: a command, then a newline");
   }
-  return ControlAnswer(command, source_.TakeSnapshot());
+  Snapshot now = source_.TakeSnapshot();
+  if (const std::size_t shown = ClientsAsked(command); shown != 0)
+    now.clients = source_.TakeClients(shown);
+  return ControlAnswer(command, now);
 }
 
 // A line. False: what there was of it, too long or never ended.

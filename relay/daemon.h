@@ -92,6 +92,7 @@ class Daemon final : public SnapshotSource {
 
   // SnapshotSource: any thread, from the end of Start() on.
   Snapshot TakeSnapshot() const override;
+  std::vector<ClientFigures> TakeClients(std::size_t shown) const override;
   bool stopping() const noexcept override { return stopping_.load(std::memory_order_relaxed); }
 
  private:

@@ -78,6 +78,14 @@ std::string NameOf(const std::string& name, const std::string& socket) {
   return name.empty() ? socket : name;
 }
 
+void PublishClientLimits(const QuotaConfig& quota, ClientTableSnapshot* to) noexcept {
+  to->client_sessions_max = quota.client_sessions_max;
+  to->client_messages_max = quota.client_messages_max;
+  to->network_sessions_max = quota.network_sessions_max;
+  to->network_messages_max = quota.network_messages_max;
+  to->client_message_rate = quota.client_message_rate;
+}
+
 }  // namespace
 
 void Daemon::AddShards(Snapshot* now) const {
@@ -139,9 +147,15 @@ void Daemon::PublishFacts() {
     if (!listener.present) continue;
     facts_.listeners.push_back({.name = NameOf(listener.name, listener.socket),
                                 .address = listener.socket,
-                                .index = listener.index});
+                                .index = listener.index,
+                                .sessions_max = listener.sessions_max,
+                                .messages_max = listener.messages_max});
   }
+  PublishClientLimits(settings_->config.quota, &facts_.client_table);
+  facts_.client_table.used = facts_.client_table.used || settings_->clients.any();
+  facts_.client_table.capacity = shared_.clients.entries();
   facts_.spool.directory = settings_->config.spool.directory;
+  facts_.spool.bytes_used_max = settings_->config.spool.bytes_used_max;
   facts_.spool.reuse = settings_->spool_reuse;
   facts_.spool.bytes_free_min = settings_->spool_limits.floor.bytes_free_min;
   facts_.spool.inodes_free_min = settings_->spool_limits.floor.inodes_free_min;
@@ -162,6 +176,10 @@ Snapshot Daemon::TakeSnapshot() const {
   now.log_lines_dropped = log_.dropped();
   now.sessions = shared_.sessions.value();
   now.messages = shared_.messages.value();
+  for (ListenerSnapshot& listener : now.listeners)
+    listener.messages = shared_.listeners[listener.index].messages.value();
+  if (now.client_table.used) now.client_table.totals = shared_.clients.Totals();
+  now.spool.bytes_used = shared_.spool_bytes.load(std::memory_order_relaxed);
   AddScanners(&now);
   AddShards(&now);
   const engine::StallCounts stalls = governor_.counts(engine::MonotonicNow());
@@ -170,6 +188,11 @@ Snapshot Daemon::TakeSnapshot() const {
   now.spool.stalled_for = stalls.time_async;
   now.process = ReadProcessFigures();
   return now;
+}
+
+std::vector<ClientFigures> Daemon::TakeClients(std::size_t shown) const {
+  if (!Facts().client_table.used) return {};
+  return BusiestClients(shared_.clients, shown);
 }
 
 }  // namespace relay

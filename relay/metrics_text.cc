@@ -190,6 +190,30 @@ void WriteQueue(const Snapshot& now, MetricsWriter& writer) {
   }
 }
 
+// Without addresses: who asks here need not know who sends mail.
+void WriteClientTable(const ClientTableSnapshot& table, MetricsWriter& writer) {
+  writer.Family({"millrace_quota_keys",
+                 Type::kGauge,
+                 "",
+                 "Client addresses and networks that are counted under limits, now"});
+  writer.Sample({}, std::uint64_t{table.totals.keys});
+  writer.Family({"millrace_quota_keys_limit",
+                 Type::kGauge,
+                 "",
+                 "Entries of the table of clients: so many can be counted"});
+  writer.Sample({}, std::uint64_t{table.capacity});
+  writer.Family({"millrace_quota_sessions",
+                 Type::kGauge,
+                 "",
+                 "Counts of connections there: one for the address, one for the network"});
+  writer.Sample({}, table.totals.connections);
+  writer.Family({"millrace_quota_messages",
+                 Type::kGauge,
+                 "",
+                 "Counts of messages there, from DATA until their scan has ended"});
+  writer.Sample({}, table.totals.in_flight);
+}
+
 void WriteTimes(const Snapshot& now, MetricsWriter& writer) {
   constexpr HistogramUnit kTime = HistogramUnit::kMicroseconds;
   writer.Family(
@@ -278,6 +302,7 @@ std::string MetricsText(const Snapshot& snapshot, MetricsForm form) {
   WriteSlots(snapshot, writer);
   WriteQueue(snapshot, writer);
   WriteScanners(snapshot, writer);
+  WriteClientTable(snapshot.client_table, writer);
   WriteTimes(snapshot, writer);
   WriteCounts(snapshot, writer);
   WriteSpool(snapshot.spool, writer);

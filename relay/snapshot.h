@@ -18,6 +18,7 @@
 #include "engine/base/bounded_histogram.h"
 #include "engine/base/units.h"
 #include "engine/quota/slot_pool.h"
+#include "relay/client_figures.h"
 #include "relay/counts.h"
 #include "relay/failure.h"
 #include "relay/process_figures.h"
@@ -54,6 +55,9 @@ struct ListenerSnapshot {
   std::string address{};
   std::uint32_t index = 0;  // of ShardMeters::listeners
   std::array<std::uint64_t, static_cast<std::size_t>(ListenerCount::kEnd)> counts{};
+  std::uint32_t sessions_max = 0;  // 0: no limit; messages are counted under a limit alone
+  std::uint32_t messages = 0;
+  std::uint32_t messages_max = 0;
 
   engine::HistogramSums wait{};  // microseconds
   engine::HistogramSums scan{};
@@ -73,6 +77,8 @@ struct SpoolSnapshot {
   std::uint64_t slots_free = 0;
   std::uint64_t slots_retired = 0;  // directories whose removal failed so far
   std::uint64_t kept_bytes = 0;
+  std::uint64_t bytes_used = 0;  // content of messages in work, counted under a limit alone
+  std::uint64_t bytes_used_max = 0;
   bool looked = false;  // the two below are known; UINT64_MAX: the file system does not count them
   std::uint64_t bytes_free = 0;
   std::uint64_t inodes_free = 0;
@@ -121,6 +127,8 @@ struct Snapshot {
   std::vector<SlotsSnapshot> slots{};
   std::vector<ScannerFigures> scanners{};
   std::vector<ListenerSnapshot> listeners{};
+  ClientTableSnapshot client_table{};
+  std::vector<ClientFigures> clients{};  // filled by the control socket alone, on demand
   SpoolSnapshot spool;
   ProcessFigures process;
 
@@ -137,6 +145,8 @@ class SnapshotSource {
  public:
   // Any thread.
   virtual Snapshot TakeSnapshot() const = 0;
+  // Any thread: for Snapshot::clients.
+  virtual std::vector<ClientFigures> TakeClients(std::size_t shown) const = 0;
   virtual bool stopping() const noexcept = 0;
 
  protected:

@@ -1,5 +1,6 @@
 """Limits per client, network and listener with the real daemon: what is told, and that all of it is given back."""
 
+import json
 import os
 import random
 import re
@@ -7,6 +8,9 @@ import signal
 from collections import Counter
 
 import milter_wire as wire
+from control_test import Asking
+from daemon import USER
+from http_unix import get
 from processes import wait_until
 from scanner import reply
 from scripted import Pair, ScriptedTest, only_millrace
@@ -79,7 +83,7 @@ def counters(daemon):
     return {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", line)}
 
 
-class QuotaTest(ScriptedTest):
+class QuotaTest(Asking, ScriptedTest):
     def start(self, label, text):
         used = Pair(label, [config_file(label, text)])
         self.addCleanup(used.end)
@@ -129,6 +133,57 @@ class QuotaTest(ScriptedTest):
             text,
             "451 4.7.1 Too many messages in a short time from your address, please try again later",
         )
+
+    def clients(self, *arguments):
+        """What `millracectl quota` answers."""
+        ended = self.ctl("quota", "--json", *arguments)
+        self.assertEqual(ended.returncode, 0, ended)
+        return json.loads(ended.stdout)
+
+    @only_millrace(NO_LIMITS)
+    def test_open_sessions_are_shown_with_their_addresses_and_in_metrics_without(self):
+        where = stack().lab.directory("run", 0o755, USER) / "quota-shown-metrics.sock"
+        used = self.start(
+            "quota-shown",
+            "[quota]\nclient_sessions_max = 9\nnetwork_messages_max = 5\n"
+            f'[metrics]\nsocket = "unix:{where}"\n',
+        )
+        self.socket = used.daemon.pid_file.with_suffix(".control")
+        self.assertEqual(self.clients()["clients"], [])
+        first, second, third = (self.session(used) for _ in range(3))
+        first.connect("192.0.2.7")
+        second.connect("192.0.2.7")
+        third.connect("2001:db8::5")
+        self.assertEqual(second.data()[0], "c")
+        shown = self.clients()
+        self.assertEqual(
+            [
+                (each["client"], each["kind"], each["sessions"], each["messages"])
+                for each in shown["clients"]
+            ],
+            [
+                ("192.0.2.7", "address", 2, 1),
+                ("192.0.2.0", "network", 2, 1),
+                ("2001:db8::5", "address", 1, 0),
+                ("2001:db8::", "network", 1, 0),
+            ],
+        )
+        self.assertEqual(len(self.clients("--limit=1")["clients"]), 1)
+        table = shown["client_table"]
+        self.assertEqual((table["keys"], table["sessions"], table["messages"]), (4, 6, 2))
+        self.assertEqual(table["keys_limit"], 65536)
+        text = self.ctl("quota").stdout
+        self.assertRegex(text, r"192\.0\.2\.7 +address +2 of 9 +1\n")
+        self.assertRegex(text, r"192\.0\.2\.0 +network +2 +1 of 5\n")
+        metrics = get(where, "/metrics")[2]
+        for line in ("quota_keys 4", "quota_keys_limit 65536", "quota_sessions 6"):
+            self.assertIn(f"\nmillrace_{line}\n", metrics)
+        for address in ("192.0.2.", "2001:db8"):
+            self.assertNotIn(address, metrics)
+        for session in (first, second, third):
+            session.close()
+        wait_until(lambda: self.clients()["client_table"]["keys"] == 0, "all to be given back")
+        self.assertEqual(self.clients()["clients"], [])
 
 
 STORM = """

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "relay/metrics_text.h"
 #include "tests/relay/made_snapshot.h"
 
 namespace relay {
@@ -30,12 +31,36 @@ TEST(ControlAnswerTest, IsOneLine) {
 
 TEST(ControlAnswerTest, AnUnknownCommandIsToldWhatThereIs) {
   const std::string answer = ControlAnswer("stat", QuietSnapshot());
-  EXPECT_NE(answer.find("\"error\":\"unknown command 'stat': status, queue, scanners, quota\""),
+  EXPECT_NE(answer.find("\"error\":\"unknown command 'stat': status, queue, scanners, quota [N]"),
             std::string::npos)
       << answer;
   // Octets of any kind, and many of them.
   const std::string hostile = ControlAnswer("\xff\x01\"" + std::string(300, 'x'), QuietSnapshot());
   EXPECT_LT(hostile.size(), 300U);
+}
+
+TEST(ControlAnswerTest, QuotaTakesHowManyClients) {
+  EXPECT_EQ(ClientsAsked("quota"), kClientsShown);
+  EXPECT_EQ(ClientsAsked("quota 0"), 0U);
+  EXPECT_EQ(ClientsAsked("quota 1000"), 1000U);
+  EXPECT_EQ(ClientsAsked("status"), 0U);
+  EXPECT_EQ(ControlAnswer("quota 7", MadeSnapshot()), ControlAnswer("quota", MadeSnapshot()));
+  for (const char* wrong :
+       {"quota ", "quota x", "quota -1", "quota 1001", "quota 7 ", "quotas 7"}) {
+    EXPECT_EQ(ClientsAsked(wrong), 0U) << wrong;
+    EXPECT_NE(ControlAnswer(wrong, MadeSnapshot()).find("unknown command"), std::string::npos)
+        << wrong;
+  }
+}
+
+// Who sends mail is for the control socket alone.
+TEST(ControlAnswerTest, AddressesOfClientsAreInQuotaAlone) {
+  constexpr std::string_view kAddress = "2001:db8::";
+  EXPECT_NE(ControlAnswer("quota", MadeSnapshot()).find(kAddress), std::string::npos);
+  for (const char* command : {"status", "queue", "scanners"})
+    EXPECT_EQ(ControlAnswer(command, MadeSnapshot()).find(kAddress), std::string::npos) << command;
+  for (const MetricsForm form : {MetricsForm::kOpenMetrics, MetricsForm::kPrometheusText})
+    EXPECT_EQ(MetricsText(MadeSnapshot(), form).find(kAddress), std::string::npos);
 }
 
 bool Has(const std::vector<Problem>& problems, bool critical, std::string_view part) {
@@ -101,6 +126,13 @@ TEST(ControlProblemsTest, AGroupWithoutALiveScannerIsNamed) {
   EXPECT_TRUE(Has(ProblemsOf(now), false, "scanner local of group far fails"));
   now.scanners[1].removed = true;
   EXPECT_TRUE(ProblemsOf(now).empty());
+}
+
+TEST(ControlProblemsTest, ATableOfClientsThatFillsUp) {
+  Snapshot now = QuietSnapshot();
+  now.client_table.capacity = 100;
+  now.client_table.totals.keys = 95;
+  EXPECT_TRUE(Has(ProblemsOf(now), false, "entries of the table of clients near their limit: 95"));
 }
 
 TEST(ControlProblemsTest, ADiskThatStalls) {

@@ -43,6 +43,25 @@ void FillHistograms(Snapshot* now) {
   }
 }
 
+void FillQuota(Snapshot* now) {
+  now->client_table = {.used = true,
+                       .capacity = 65'536,
+                       .totals = {.connections = 77, .in_flight = 13, .keys = 64},
+                       .client_sessions_max = 50,
+                       .network_sessions_max = 200,
+                       .network_messages_max = 100,
+                       .client_message_rate = 60};
+  now->clients = {{.client = "192.0.2.0", .is_network = true, .sessions = 52, .messages = 11},
+                  {.client = "192.0.2.7", .sessions = 48, .messages = 10},
+                  {.client = "2001:db8::", .is_network = true, .sessions = 1},
+                  {.client = "unknown", .sessions = 1}};
+  now->listeners[0].sessions_max = 990;
+  now->listeners[0].messages = 21;
+  now->listeners[0].messages_max = 180;
+  now->spool.bytes_used = 7 * engine::kMiB;
+  now->spool.bytes_used_max = 512 * engine::kMiB;
+}
+
 }  // namespace
 
 Snapshot QuietSnapshot() {
@@ -141,6 +160,7 @@ Snapshot MadeSnapshot() {
   for (std::size_t i = 0; i < scanner.now.counts.size(); ++i)
     scanner.now.counts[i] = 500 + i;
   scanner.now.scan_times = now.scan;
+  FillQuota(&now);
   now.spool.slots_taken = 200;
   now.spool.slots_free = 60;
   now.spool.slots_retired = 2;

@@ -2,8 +2,10 @@
 #ifndef MILLRACE_TESTS_RELAY_MADE_SNAPSHOT_H_
 #define MILLRACE_TESTS_RELAY_MADE_SNAPSHOT_H_
 
+#include <algorithm>
 #include <atomic>
 #include <string>
+#include <vector>
 
 #include "relay/snapshot.h"
 
@@ -21,6 +23,11 @@ class MadeSource final : public SnapshotSource {
   Snapshot TakeSnapshot() const override {
     asked.fetch_add(1);
     return MadeSnapshot();
+  }
+  std::vector<ClientFigures> TakeClients(std::size_t shown) const override {
+    std::vector<ClientFigures> clients = MadeSnapshot().clients;
+    clients.resize(std::min(shown, clients.size()));
+    return clients;
   }
   bool stopping() const noexcept override { return stops.load(); }
 

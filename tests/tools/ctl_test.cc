@@ -56,7 +56,9 @@ TEST(CtlTextTest, NothingInAnAnswerEndsTheProgram) {
          {"\"}",
           "\",\"problems\":7,\"program\":[],\"sessions\":\"x\",\"groups\":3,\"times\":[1]}",
           "\",\"problems\":[1,{}],\"groups\":[null,{\"limit\":\"a\"}],\"times\":{\"wait\":2},"
-          "\"scanners\":[[]],\"limits\":[{\"name\":1}],\"spool\":{\"directory\":[]},"
+          "\"scanners\":[[]],\"limits\":[{\"name\":1}],\"client_table\":{\"keys_limit\":3,\"used\":"
+          "true},"
+          "\"clients\":[1,[],{}],\"spool\":{\"directory\":[]},"
           "\"verdicts\":{\"a\":\"b\"},\"refusal_reasons\":{\"a\":1}}"}) {
       EXPECT_TRUE(TextOf(begin + command + rest).ok()) << command << rest;
     }
@@ -114,6 +116,10 @@ TEST(CtlOptionsTest, OneCommand) {
   EXPECT_NE(std::string(Take({"stats"}, &options).message()).find("unknown command 'stats'"),
             std::string::npos);
   EXPECT_FALSE(Take({"status", "queue"}, &options).ok());
+  EXPECT_TRUE(Take({"quota", "--limit", "5"}, &options).ok());
+  EXPECT_EQ(options.command, "quota 5");
+  EXPECT_FALSE(Take({"status", "--limit", "5"}, &options).ok());
+  EXPECT_FALSE(Take({"quota", "--limit", "1001"}, &options).ok());
 }
 
 TEST(CtlOptionsTest, TheManPageHasEveryCommandAndOption) {
@@ -121,7 +127,8 @@ TEST(CtlOptionsTest, TheManPageHasEveryCommandAndOption) {
   ASSERT_TRUE(file) << "run from the source folder";
   std::ostringstream page;
   page << file.rdbuf();
-  for (const char* word : {"status", "queue", "scanners", "quota", "-json", "-socket", "EXIT"})
+  for (const char* word :
+       {"status", "queue", "scanners", "quota", "-json", "-limit", "-socket", "EXIT"})
     EXPECT_NE(page.str().find(word), std::string::npos) << word;
 }
 

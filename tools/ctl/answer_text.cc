@@ -46,12 +46,54 @@ std::string QueueText(const Json& answer) {
   return table.Text() + "\n" + totals.Text() + TimesText(Member(answer, "times"));
 }
 
+// "3 of 50"; "3" where there is no limit.
+std::string OfLimit(const Json& client, const char* counted, const Json& limit) {
+  const std::string now = Count(client, counted);
+  const bool limited = limit.is_number() && limit.get<double>() != 0;
+  return limited ? now + " of " + CountText(limit.get<double>()) : now;
+}
+
+std::string ClientsText(const Json& answer) {
+  const Json& entries = Member(answer, "client_table");
+  const Json& clients = Member(answer, "clients");
+  if (Number(entries, "keys_limit") == 0) return "";
+  if (!Flag(entries, "used")) return "\nNo limit of clients or networks is set: none is counted.\n";
+  std::string text = absl::StrCat("\nCLIENTS AND NETWORKS: ",
+                                  Count(entries, "keys"),
+                                  " counted, room for ",
+                                  Count(entries, "keys_limit"),
+                                  "; for want of room ",
+                                  Count(entries, "full_uncounted"),
+                                  " not counted, ",
+                                  Count(entries, "full_refused"),
+                                  " refused\n");
+  if (const std::string rate = Count(entries, "client_message_rate"); rate != "0")
+    absl::StrAppend(&text, "An address may send ", rate, " messages a minute.\n");
+  if (!clients.is_array() || clients.empty()) return text;
+  TextTable table(0);
+  table.Row({"BUSIEST", "is", "sessions", "messages"});
+  for (const Json& each : clients) {
+    const bool network = Text(each, "kind") == "network";
+    table.Row({Text(each, "client"),
+               Text(each, "kind"),
+               OfLimit(each,
+                       "sessions",
+                       Member(entries, network ? "network_sessions_max" : "client_sessions_max")),
+               OfLimit(each,
+                       "messages",
+                       Member(entries, network ? "network_messages_max" : "client_messages_max"))});
+  }
+  return text + "\n" + table.Text();
+}
+
 std::string QuotaText(const Json& answer) {
   TextTable table(0);
   table.Row({"LIMIT", "now", "of"});
   for (const Json& each : Member(answer, "limits"))
     table.Row({Text(each, "name"), Count(each, "now"), Count(each, "limit")});
-  return table.Text();
+  TextTable refusals(0);
+  refusals.Row({"REFUSED BY"}, NamedCounts(Member(answer, "refusals")));
+  return table.Text() + "\n" + refusals.Text() + ClientsText(answer);
 }
 
 }  // namespace

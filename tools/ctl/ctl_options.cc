@@ -12,22 +12,28 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kCommands = {"status", "queue", "scanners", "quota"};
 
+constexpr std::uint32_t kLimitMax = 1000;
+
 }  // namespace
 
 command_line::OptionTable MakeOptionTable(CtlOptions* options, std::vector<std::string>* words) {
   command_line::OptionTable table(
       {.name = "millracectl",
-       .synopsis = {"status|queue|scanners|quota [--json] [--socket PATH]"},
+       .synopsis = {"status|queue|scanners|quota [--json] [--limit N] [--socket PATH]"},
        .purpose = "Shows what a running millrace is doing.",
        .ending = "Exit status: 0 done; 1 status: something is wrong; 64 wrong command line; 66 no "
                  "daemon there, or no answer that can be read."});
   table.Flag("--json", &options->json, "the answer as it came: one line of JSON");
+  table.Number("--limit N",
+               &options->limit,
+               {1, kLimitMax},
+               "quota: show the N busiest clients and networks; default 20");
   table.Text("--socket PATH", &options->socket, "the daemon's control socket");
   table.Positional("COMMAND",
                    words,
                    "status: what is wrong first, then what is in use, times and counts; queue: who "
                    "waits for a scanner; scanners: each one and its health; quota: limits, and how "
-                   "much of each is in use");
+                   "much of each is in use, and the busiest clients");
   table.HelpAndVersion();
   return table;
 }
@@ -46,6 +52,11 @@ absl::Status TakeCommand(const std::vector<std::string>& words, CtlOptions* opti
         absl::StrCat("unknown command '", words[0], "': ", std::string(kAllowed)));
   }
   options->command = words[0];
+  if (options->limit != 0) {
+    if (words[0] != "quota")
+      return absl::InvalidArgumentError("--limit goes with quota alone, it says how many clients");
+    absl::StrAppend(&options->command, " ", options->limit);
+  }
   if (options->socket.starts_with("unix:")) options->socket.erase(0, 5);
   return absl::OkStatus();
 }

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_TOOLS_CTL_CTL_OPTIONS_H_
 #define MILLRACE_TOOLS_CTL_CTL_OPTIONS_H_
 
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -11,9 +12,10 @@
 namespace ctl {
 
 struct CtlOptions {
-  std::string command{};  // "status", "queue", "scanners", "quota"
+  std::string command{};  // "status", "queue", "scanners", "quota", "quota 5"
   std::string socket{};   // a path
   bool json = false;
+  std::uint32_t limit = 0;  // 0: not given
 };
 
 // `*options` outlives the table.
