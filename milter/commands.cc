@@ -156,17 +156,12 @@ std::string_view DecodeText(std::string_view payload) noexcept {
 }
 
 bool EsmtpReader::Next(std::string_view* argument) noexcept {
-  constexpr std::string_view kSeparators("\0 ", 2);
-  const std::size_t begin = rest_.find_first_not_of(kSeparators);
-  if (begin == std::string_view::npos) {
-    rest_ = {};
-    return false;
-  }
-  rest_.remove_prefix(begin);
-  const std::size_t end = rest_.find_first_of(kSeparators);
-  *argument = rest_.substr(0, end);
-  rest_ = end == std::string_view::npos ? std::string_view() : rest_.substr(end);
-  return true;
+  const auto separates = [](char c) noexcept { return c == '\0' || c == ' '; };
+  const auto* const begin = std::find_if_not(rest_.begin(), rest_.end(), separates);
+  const auto* const end = std::find_if(begin, rest_.end(), separates);
+  *argument = std::string_view(begin, end);
+  rest_ = std::string_view(end, rest_.end());
+  return !argument->empty();
 }
 
 }  // namespace milter

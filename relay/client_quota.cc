@@ -127,9 +127,16 @@ QuotaAnswer TakeSession(KeyTable& table,
   const auto take =
       [&](const engine::TableKey& key, std::uint32_t limit, QuotaLimit name, KeyRef* ref) noexcept {
         switch (table.Take(key, KeyCount::kConnections, OrUnlimited(limit), now, ref)) {
-          case KeyAnswer::kTaken: return true;
-          case KeyAnswer::kAtLimit: answer.refused_by = name; break;
+          case KeyAnswer::kTaken:
+            if (limit != 0 && 2 * table.CountOf(*ref, KeyCount::kConnections) >= limit)
+              answer.near_limit = true;
+            return true;
+          case KeyAnswer::kAtLimit:
+            answer.near_limit = true;
+            answer.refused_by = name;
+            break;
           case KeyAnswer::kNoEntry:
+            answer.near_limit = true;
             answer.table_full = true;
             if (!limits.refuse_when_full) return true;
             answer.refused_by = QuotaLimit::kTableFull;

@@ -5,6 +5,11 @@
 //             event of the address' rate
 //   the end   each gives back what it took, by its ClientHold
 //
+// The answer to CONNECT, which alone can carry a 421, is a round trip that mail servers need not
+// make while nobody is near a limit. So they are asked to wait for it only for kAwaitFor after a
+// session of a client that has half of its sessions or more (NearLimit). A session that had
+// negotiated before that, and is one too many, has its messages refused at DATA instead.
+//
 // All or nothing: what a limit refuses has taken nothing. An event of the rate is not given back,
 // also where the message is refused later.
 // Off by default, and then nothing here is called. Loopback and listed networks are exempt: they
@@ -13,6 +18,7 @@
 #ifndef MILLRACE_RELAY_CLIENT_QUOTA_H_
 #define MILLRACE_RELAY_CLIENT_QUOTA_H_
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -62,7 +68,7 @@ struct ClientLimits {
   }
   bool by_network() const noexcept { return network_sessions != 0 || network_messages != 0; }
   bool any() const noexcept { return by_address() || by_network(); }
-  // A session can be refused, so the mail server must wait for the answer to CONNECT.
+  // A session can be refused at CONNECT, if the mail server waits for the answer.
   bool at_connect() const noexcept {
     return client_sessions != 0 || network_sessions != 0 || (any() && refuse_when_full);
   }
@@ -95,9 +101,30 @@ struct MessageHold {
   std::uint64_t spool_bytes = 0;
 };
 
+// Until when new sessions await the answer to CONNECT. Any thread; relaxed: nothing else is handed
+// over, and a session that reads it a moment too early is refused at DATA.
+class NearLimit {
+ public:
+  static constexpr engine::Time kAwaitFor = std::chrono::seconds(60);
+
+  bool IsNear(engine::Time now) const noexcept {
+    return now < until_.load(std::memory_order_relaxed);
+  }
+  // Written about once a second, however many sessions there are.
+  void Note(engine::Time now) noexcept {
+    if (until_.load(std::memory_order_relaxed) < now + kAwaitFor - std::chrono::seconds(1))
+      until_.store(now + kAwaitFor, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<engine::Time> until_{};
+};
+
 struct QuotaAnswer {
   QuotaLimit refused_by = QuotaLimit::kNone;
   bool table_full = false;  // refused for it, or let pass, at least in part
+  // Of a session: its address or network has half of its sessions, or more, or cannot be counted.
+  bool near_limit = false;
 };
 
 // Any thread. *hold must be empty; GiveSession() once if it is not, after that. Settings may have

@@ -31,7 +31,8 @@ RelaySession::RelaySession(ShardApp& shard,
                            bool refusing) noexcept
     : shard_(shard),
       listener_(&listener),
-      filter_(refusing ? listener.refusing_filter : listener.filter, shard.blocks()),
+      awaits_connect_(refusing || shard.AwaitsConnect()),
+      filter_(awaits_connect_ ? listener.refusing_filter : listener.filter, shard.blocks()),
       text_(shard.blocks()),
       refusing_(refusing) {
   listener.settings->Retain();

@@ -204,6 +204,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
 
   ShardApp& shard_;
   const ListenerSettings* listener_;  // of a generation of settings that it holds on to
+  const bool awaits_connect_;         // the mail server is asked to wait for the answer to CONNECT
   milter::FilterSession filter_;
   SessionText text_;
   engine::SocketId id_{};
@@ -218,7 +219,7 @@ class RelaySession final : public engine::SocketEvents, public ScanOwner {
   SessionHold hold_;
   std::uint16_t client_port_ = 0;
   QuotaLimit refused_by_ = QuotaLimit::kNone;  // its client is over a limit
-  bool refusing_ = false;
+  bool refusing_ = false;  // over the limit of all sessions, or of its listener's
   bool is_postfix_ = false;
   bool text_lost_ = false;  // the pool had no room for a text: messages are refused
   bool writing_ = false;    // the shard's SpoolWriter is open for message_, in this turn

@@ -51,7 +51,7 @@ void RelaySession::TakeNewSettings() noexcept {
   const ListenerSettings* newer = shard_.NewerOf(*listener_);
   if (newer == nullptr) return;
   newer->settings->Retain();
-  filter_.set_options(refusing_ ? newer->refusing_filter : newer->filter);
+  filter_.set_options(awaits_connect_ ? newer->refusing_filter : newer->filter);
   listener_->settings->Release();
   listener_ = newer;
 }

@@ -66,6 +66,7 @@ bool RelaySession::StartScan() noexcept {
 
 ScannerGroup& RelaySession::Scanners() const noexcept {
   ScannerGroups& groups = shard_.scanners();
+  if (groups.size() == 1) return groups.at(0);
   const GroupChoice& choice = settings().groups;
   std::string_view name = listener().scanner_group;
   if (!choice.empty()) {

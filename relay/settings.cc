@@ -86,9 +86,6 @@ void FillSettings(const Config& config,
     const absl::StatusOr<engine::Address> address = engine::ParseAddress(listener.socket);
     settings->listeners.back().splice_from =
         SpliceFrom(config.spool, !address.ok() || address->is_unix(), spool.file_system == "tmpfs");
-    // Who is too many is told at CONNECT.
-    ListenerSettings& made = settings->listeners.back();
-    if (settings->clients.at_connect()) made.filter = made.refusing_filter;
   }
   for (std::size_t i = 0; i < scanners.size(); ++i)
     settings->scanners.push_back({config.scanners[i], scanners[i]});

@@ -33,7 +33,7 @@ struct ListenerSettings : ListenerConfig {
   FailurePolicy failure_policy;
   milter::FilterOptions filter;  // what we ask a mail server for
   milter::FilterOptions
-      refusing_filter;  // over the session limit: keeps the CONNECT reply, for 421
+      refusing_filter;  // near or over a limit of sessions: keeps the CONNECT reply, for 421
   // Octets of a body from which on it is moved by splice(2), where the shard can.
   static constexpr std::uint64_t kNeverSplice = UINT64_MAX;
   std::uint64_t splice_from = kNeverSplice;

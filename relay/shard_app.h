@@ -137,7 +137,8 @@ class ShardApp {
   void GiveSlotBack(engine::SpoolSlot& slot, engine::SpoolFate fate) noexcept;
 
   // shard_quota.cc: limits per listener, client and network. What is refused is counted, and logged
-  // at CONNECT; kNone: *hold has what was taken.
+  // at CONNECT; kNone: *hold has what was taken. A new session is asked to await its answer there.
+  bool AwaitsConnect() const noexcept;
   QuotaLimit AdmitSession(const milter::Client& client, SessionHold* hold) noexcept;
   QuotaLimit AdmitMessage(const ListenerSettings& listener,
                           const SessionHold& session,

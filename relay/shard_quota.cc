@@ -38,12 +38,17 @@ bool ShardApp::TakeListener(const ListenerSettings& listener, SessionHold* hold)
   return true;
 }
 
+bool ShardApp::AwaitsConnect() const noexcept {
+  return settings().clients.at_connect() && parts_.shared.near_limit.IsNear(parts_.loop.now());
+}
+
 QuotaLimit ShardApp::AdmitSession(const milter::Client& client, SessionHold* hold) noexcept {
   const ClientLimits& limits = settings().clients;
   if (!limits.any()) return QuotaLimit::kNone;
   const engine::Time now = parts_.loop.now();
   const QuotaAnswer answer =
       TakeSession(parts_.shared.clients, limits, client, now, &hold->clients);
+  if (answer.near_limit) parts_.shared.near_limit.Note(now);
   if (answer.table_full) NoteTableFull();
   CountQuota(answer.refused_by);
   if (answer.refused_by == QuotaLimit::kNone) return answer.refused_by;

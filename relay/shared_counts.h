@@ -13,6 +13,7 @@
 #include "engine/base/counters.h"
 #include "engine/quota/key_table.h"
 #include "engine/quota/shared_count.h"
+#include "relay/client_quota.h"
 #include "relay/config.h"
 
 namespace relay {
@@ -32,6 +33,7 @@ struct SharedCounts {
   std::array<Listener, kListenersMax> listeners;  // by ListenerSettings::index
   // Content in spool files, as counted by messages under a limit of it.
   alignas(engine::kCacheLineBytes) std::atomic<std::uint64_t> spool_bytes{0};
+  alignas(engine::kCacheLineBytes) NearLimit near_limit;
   engine::KeyTable clients;  // by address and by network; untouched while no such limit is set
 };
 

@@ -1,9 +1,11 @@
-// SipHash-2-4: a hash with a secret, for tables whose keys come from outside.
+// SipHash-1-3: a hash with a secret, for tables whose keys come from outside.
 //
 // Without the secret nobody can choose keys that meet in one place of a table. It is drawn at
 // start, lives as long as the process, and is never written anywhere.
-// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); their reference
-// implementation's vectors are in the test. 64 bits: good for tables, not for naming contents.
+// Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012). One round per word and
+// three at the end, as Rust's and Python's tables have it: the authors' choice where the output
+// stays secret. Python's hash of the same octets is in the test. 64 bits: good for tables, not for
+// naming contents.
 #ifndef MILLRACE_ENGINE_QUOTA_KEY_HASH_H_
 #define MILLRACE_ENGINE_QUOTA_KEY_HASH_H_
 

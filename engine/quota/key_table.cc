@@ -236,6 +236,12 @@ bool BasicKeyTable<Atomic>::IsAlone(std::uint32_t mine, const Wanted& wanted) no
 }
 
 template <template <typename> class Atomic>
+std::uint32_t BasicKeyTable<Atomic>::CountOf(KeyRef ref, KeyCount count) const noexcept {
+  ENGINE_CHECK(ref.index <= mask_);
+  return CountIn(table_[ref.index].word.load(std::memory_order_relaxed), count);
+}
+
+template <template <typename> class Atomic>
 KeyAnswer BasicKeyTable<Atomic>::TakeMore(KeyRef ref,
                                           KeyCount count,
                                           std::uint32_t limit) noexcept {

@@ -123,6 +123,8 @@ class BasicKeyTable {
       const TableKey& key, KeyCount count, std::uint32_t limit, Time now, KeyRef* ref) noexcept;
   // The same for an entry of which the caller holds a count: no search. Never kNoEntry.
   KeyAnswer TakeMore(KeyRef ref, KeyCount count, std::uint32_t limit) noexcept;
+  // How many the entry has at this moment. The caller holds a count.
+  std::uint32_t CountOf(KeyRef ref, KeyCount count) const noexcept;
   // Once for each that was taken. The last one may make the entry another key's.
   void Give(KeyRef ref, KeyCount count) noexcept;
   // One event of the key's rate; false: too many, nothing was spent. The caller holds a count.

@@ -16,6 +16,7 @@ from scanner import reply
 from scripted import Pair, ScriptedTest, only_millrace
 from stack import stack
 
+SMFIP_NR_CONN = 0x1000
 NO_LIMITS = "has no limits per client"
 
 
@@ -32,7 +33,10 @@ class Session:
         self._connection = daemon.connect()
         self._file = self._connection.makefile("rb")
         self._send(wire.offer())
-        assert self._read()[0] == "O"
+        command, payload = wire.read_packet(self._file)
+        assert command == "O"
+        # Only near a limit we are asked to wait for the answer to CONNECT.
+        self.awaits_connect = not int.from_bytes(payload[8:12], "big") & SMFIP_NR_CONN
 
     def _send(self, *packets):
         self._connection.sendall(b"".join(packets))
@@ -46,7 +50,7 @@ class Session:
     def connect(self, address):
         family = "6" if ":" in address else "4"
         self._send(wire.connect("client.example.net", family, 25, address))
-        return self._read()
+        return self._read() if self.awaits_connect else ("c", "")
 
     def data(self, arguments=()):
         """MAIL to DATA; the answer to DATA."""
@@ -99,8 +103,10 @@ class QuotaTest(Asking, ScriptedTest):
     def test_a_client_over_its_sessions_is_told_421_and_served_later(self):
         used = self.start("quota-sessions", "[quota]\nclient_sessions_max = 2\n")
         first, second = self.session(used), self.session(used)
+        self.assertFalse(second.awaits_connect)
         self.assertEqual(first.connect("192.0.2.7")[0], "c")
         self.assertEqual(second.connect("192.0.2.7")[0], "c")
+        wait_until(lambda: counters(used.daemon)["quota_connections"] == 2, "both to be counted")
         command, text = self.session(used).connect("192.0.2.7")
         self.assertEqual((command, text[:3]), ("y", "421"))
         self.assertEqual(self.session(used).connect("192.0.2.8")[0], "c")

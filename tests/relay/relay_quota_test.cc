@@ -2,6 +2,7 @@
 // is given back.
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -82,6 +83,51 @@ TEST_F(RelayQuotaTest, WithoutALimitNobodyWaitsForAReplyToConnect) {
   RunAll();
   EXPECT_TRUE(server.session().session_replies().empty());
   EXPECT_EQ(relay_->shared().clients.Totals().keys, 0U);
+}
+
+// A reply to CONNECT is a round trip: only while it may have to be a 421.
+TEST_F(RelayQuotaTest, NobodyWaitsForAReplyToConnectWhileNobodyIsNearALimit) {
+  WorldOptions options = Options(seconds(5));
+  options.config.quota.client_sessions_max = 4;
+  Begin(options);
+  SimMailServer& first = PlayFrom("192.0.2.7");
+  SimMailServer& other = PlayFrom("192.0.2.8", seconds(1));
+  SimMailServer& second = PlayFrom("192.0.2.7", seconds(2));  // half of the limit, from now on
+  SimMailServer& third = PlayFrom("192.0.2.7", seconds(3));
+  SimMailServer& stranger = PlayFrom("192.0.2.9", seconds(40));
+  SimMailServer& later = PlayFrom("192.0.2.7", seconds(120));
+  RunAll();
+  for (SimMailServer* server : {&first, &other, &second, &later})
+    EXPECT_EQ(ConnectReply(*server), "none");
+  for (SimMailServer* server : {&third, &stranger}) {
+    EXPECT_NE(ConnectReply(*server), "none");
+    EXPECT_EQ(First(*server).outcome, Outcome::kAccepted);
+  }
+}
+
+// Of a burst, those that had negotiated before the first of them was counted.
+TEST_F(RelayQuotaTest, SessionsThatDoNotWaitAtConnectAreRefusedAtData) {
+  WorldOptions options = Options(seconds(5));
+  options.shards = 1;
+  options.config.quota.client_sessions_max = 4;
+  Begin(options);
+  std::vector<SimMailServer*> burst;
+  for (int i = 0; i < 12; ++i)
+    burst.push_back(&PlayFrom("192.0.2.7"));
+  RunAll();
+  int accepted = 0;
+  int refused_at_data = 0;
+  for (const SimMailServer* server : burst) {
+    if (ConnectReply(*server).starts_with("421")) continue;
+    accepted += First(*server).outcome == Outcome::kAccepted ? 1 : 0;
+    if (First(*server).outcome != Outcome::kTempfailed) continue;
+    EXPECT_EQ(First(*server).decided_at, milter::Command::kData);
+    EXPECT_TRUE(First(*server).reply_text.starts_with("451 4.7.1 Too many connections from your"));
+    ++refused_at_data;
+  }
+  EXPECT_EQ(accepted, 4);
+  EXPECT_GT(refused_at_data, 0);
+  EXPECT_EQ(relay_->Sum(Count::kQuotaClientSessions), 8U + static_cast<unsigned>(refused_at_data));
 }
 
 TEST_F(RelayQuotaTest, MessagesInFlightOfAnAddressAreRefusedAtData) {
