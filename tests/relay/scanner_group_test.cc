@@ -9,7 +9,6 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/check.h"
-#include "relay/scanner_groups.h"
 
 namespace relay {
 namespace {
@@ -343,27 +342,6 @@ TEST_F(ScannerGroupTest, ANewListKeepsWhatStaysAndForgetsWhatGoes) {
   EXPECT_EQ(Free(), 6);
   group_->Apply(std::vector{Spec("a", 2)}, now_);
   EXPECT_EQ(Free(), 2);
-}
-
-TEST_F(ScannerGroupTest, TooManyDifferentScannersAreRefusedWhole) {
-  std::vector<ScannerGroupSpec> specs = {{.name = "x", .scanners = {Spec("a", 2)}}};
-  ScannerGroups groups(specs, 1, now_);
-  specs[0].scanners[0].limit = 7;
-  specs.push_back({.name = "y", .scanners = {}});
-  for (std::size_t i = 0; i <= ScannerGroup::kEntriesMax; ++i)
-    specs[1].scanners.push_back(Spec("s" + std::to_string(i), 1));
-  EXPECT_TRUE(absl::IsResourceExhausted(groups.MayApply(specs)));
-  EXPECT_EQ(groups.size(), 1U);
-  EXPECT_EQ(groups.at(0).slots().free_slots(), 2);
-  specs[1].scanners.pop_back();
-  EXPECT_TRUE(groups.MayApply(specs).ok());
-  groups.Apply(specs, now_);
-  EXPECT_EQ(groups.at(0).slots().free_slots(), 7);
-  EXPECT_EQ(groups.Find("y"), 1U);
-  // Numbers stay; what is not configured takes nothing.
-  groups.Apply(std::span(specs).last(1), now_);
-  EXPECT_EQ(groups.Find("y"), 1U);
-  EXPECT_FALSE(groups.at(0).AnyLive(0));
 }
 
 TEST_F(ScannerGroupTest, ConnectProbesGoWhereNobodyListenedAndNothingIsInFlight) {
