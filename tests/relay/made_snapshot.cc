@@ -43,6 +43,36 @@ void FillHistograms(Snapshot* now) {
   }
 }
 
+void FillScanners(Snapshot* now) {
+  ScannerFigures& scanner = now->scanners.emplace_back();
+  scanner.name = "far";
+  scanner.now.group = "second";
+  scanner.now.address = "inet:10024@192.0.2.7";
+  scanner.now.state = BreakerState::kOpen;
+  scanner.now.learns = true;
+  scanner.now.weight = 3;
+  scanner.now.limit = 12;
+  scanner.now.outstanding = 4;
+  for (std::size_t i = 0; i < scanner.now.counts.size(); ++i)
+    scanner.now.counts[i] = 500 + i;
+  scanner.now.scan_times = now->scan;
+}
+
+void FillSpool(SpoolSnapshot* spool) {
+  spool->slots_taken = 200;
+  spool->slots_free = 60;
+  spool->slots_retired = 2;
+  spool->kept_bytes = 3 * engine::kMiB;
+  spool->looked = true;
+  spool->bytes_free = 20 * engine::kMiB;
+  spool->inodes_free = 150'000;
+  spool->made = 270;
+  spool->reused = 123'456;
+  spool->removals_failed = 5;
+  spool->stalls = 4;
+  spool->stalled_for = milliseconds(61'500);
+}
+
 void FillQuota(Snapshot* now) {
   now->client_table = {.used = true,
                        .capacity = 65'536,
@@ -148,31 +178,9 @@ Snapshot MadeSnapshot() {
   now.slots[0].error_sum = 987'654'321;
   now.slots[0].error_count = 4321;
   now.slots.emplace_back().group = "second";
-  ScannerFigures& scanner = now.scanners.emplace_back();
-  scanner.name = "far";
-  scanner.now.group = "second";
-  scanner.now.address = "inet:10024@192.0.2.7";
-  scanner.now.state = BreakerState::kOpen;
-  scanner.now.learns = true;
-  scanner.now.weight = 3;
-  scanner.now.limit = 12;
-  scanner.now.outstanding = 4;
-  for (std::size_t i = 0; i < scanner.now.counts.size(); ++i)
-    scanner.now.counts[i] = 500 + i;
-  scanner.now.scan_times = now.scan;
+  FillScanners(&now);
   FillQuota(&now);
-  now.spool.slots_taken = 200;
-  now.spool.slots_free = 60;
-  now.spool.slots_retired = 2;
-  now.spool.kept_bytes = 3 * engine::kMiB;
-  now.spool.looked = true;
-  now.spool.bytes_free = 20 * engine::kMiB;
-  now.spool.inodes_free = 150'000;
-  now.spool.made = 270;
-  now.spool.reused = 123'456;
-  now.spool.removals_failed = 5;
-  now.spool.stalls = 4;
-  now.spool.stalled_for = milliseconds(61'500);
+  FillSpool(&now.spool);
   now.process = {.cpu = milliseconds(987'654),
                  .resident_bytes = 60 * engine::kMiB,
                  .open_descriptors = 1020,
