@@ -61,6 +61,7 @@ std::size_t DrawByWeight(std::span<const Candidate> candidates, std::uint64_t ch
   std::uint64_t total = 0;
   for (const Candidate& candidate : candidates)
     total += candidate.weight;
+  ENGINE_CHECK(total > 0);  // weights are at least 1
   std::uint64_t rest = chance % total;
   std::size_t place = 0;
   while (rest >= candidates[place].weight)

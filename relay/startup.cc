@@ -155,7 +155,7 @@ absl::Status Startup::Check(Config& config) {
   MakePathsAbsolute(config, directory_);
   for (std::string& warning : ConfigWarnings(config))
     warnings_.push_back(std::move(warning));
-  const absl::Status observers = observers_.Check(config, &warnings_);
+  absl::Status observers = observers_.Check(config, &warnings_);
   if (!observers.ok()) return observers;
   return CheckWorkingDirectory(config);
 }

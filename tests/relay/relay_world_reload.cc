@@ -39,6 +39,7 @@ bool RelayWorld::ReloadScanners(const relay::Config& config,
                                 const std::vector<std::size_t>& which) {
   if (shards_without_newest_ != 0) return false;
   std::vector<engine::Address> scanners;
+  scanners.reserve(which.size());
   for (const std::size_t index : which)
     scanners.push_back(ScannerAddress(index));
   const relay::Settings* next = NextSettings(config, scanners).release();
