@@ -76,6 +76,9 @@ inline constexpr std::uint32_t kHeaderBytesMax = 64 * 1024 * 1024;
 inline constexpr std::size_t kListenersMax = 32;
 inline constexpr std::size_t kScannersMax = 64;
 inline constexpr std::size_t kScannerGroupsMax = 16;
+// Sets of settings in use at once: each lives as long as a session that has not begun a message
+// since.
+inline constexpr std::uint32_t kGenerationsMax = 256;
 
 // Above what mail servers allow by themselves (Postfix: 1000 recipients; Sendmail: 32 KiB of
 // header).

@@ -60,6 +60,12 @@ void Daemon::CloseOpened(const PendingReload& reload) noexcept {
 
 // What would be done, in reload.plan. Answers what stands against it.
 std::vector<std::string> Daemon::PlanReloadOf(const Config& config, PendingReload& reload) const {
+  if (generations_alive() >= kGenerationsMax) {
+    return {
+        absl::StrCat("sessions without a new message hold on to ",
+                     generations_alive(),
+                     " sets of settings, the most there may be: try again when some have ended")};
+  }
   absl::StatusOr<std::vector<engine::Address>> scanners =
       ScannerAddresses(config, source_.directory);
   if (!scanners.ok()) return {std::string(scanners.status().message())};

@@ -13,6 +13,7 @@ from scanner import Scanner, reply
 from scripted import only_millrace
 from stack import stack
 
+GENERATIONS_MAX = 256  # relay/config.h
 RELOADS = 100
 
 
@@ -155,6 +156,21 @@ class ReloadTest(unittest.TestCase):
         self.assertEqual(made.daemon.stop(), 0)
         for path in (made.first, made.extra("in"), made.extra("out")):
             self.assertFalse(path.exists())
+
+    def test_sessions_that_hold_on_to_old_settings_bound_the_number_of_reloads(self):
+        made = self.configured("generations")
+        idle = []
+        for number in range(GENERATIONS_MAX - 1):
+            idle.append(MilterPeer(connect(made.first)))
+            idle[-1].play(message_steps()[:2])
+            made.write(first=f'answer_within = "{10 + number}s"')
+            made.reload()
+        made.reload("nothing was reloaded")
+        self.assertIn(f"hold on to {GENERATIONS_MAX} sets of settings", made.daemon.log)
+        for peer in idle:
+            peer.close()
+        wait_until(lambda: "generations=1 " in made.counters(), "old settings to be freed")
+        made.reload()
 
     def test_a_hundred_reloads_under_load_lose_no_message_and_no_session(self):
         made = self.configured("load", ["--shards=2"])
