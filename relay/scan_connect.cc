@@ -95,10 +95,11 @@ void ScanJob::Choose() noexcept {
 }
 
 // Where failed scans have taken a scanner out, nobody knows that it was not the mail: what such a
-// message is told must not be what a sender who kills scanners would like. And who takes a group
-// away by a reload has not asked for its mail to pass.
+// message is told must not be what a sender who kills scanners would like. And who drains the last
+// scanner, or takes a group away by a reload, has not asked for its mail to pass.
 Refusal ScanJob::NobodyToWaitFor() const noexcept {
   if (group_->retired()) return InternalRefusal("scanner group taken away");
+  if (!group_->AnyInUse()) return InternalRefusal("all scanners drain");
   const bool unreachable = problem_.failure == FailureClass::kUnreachable;
   if (unreachable && group_->AnyOpenByFailures())
     return ScanFailedRefusal("no scanner in service: scans have failed");

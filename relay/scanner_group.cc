@@ -239,6 +239,14 @@ bool ScannerGroup::retired() const noexcept {
   return true;
 }
 
+bool ScannerGroup::AnyInUse() const noexcept {
+  const std::size_t entries = this->entries();
+  for (std::size_t i = 0; i < entries; ++i) {
+    if (scanners_[i]->use.load() == Use::kInUse) return true;
+  }
+  return false;
+}
+
 bool ScannerGroup::AnyOpenByFailures() const noexcept {
   const std::size_t entries = this->entries();
   for (std::size_t i = 0; i < entries; ++i) {

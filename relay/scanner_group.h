@@ -173,6 +173,8 @@ class ScannerGroup {
   bool AnyLive(Mask except) const noexcept;
   // A reload has taken all of its scanners away.
   bool retired() const noexcept;
+  // Not all of its scanners drain.
+  bool AnyInUse() const noexcept;
   // A scanner in use is left out because scans failed there, not because nobody listened.
   bool AnyOpenByFailures() const noexcept;
   bool IsLive(std::uint8_t index) const noexcept;

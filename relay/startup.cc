@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -168,6 +169,15 @@ std::vector<std::string> ConfigWarnings(const Config& config) {
                              ? std::move(warning)
                              : absl::StrCat("listener ", listener.socket, ": ", warning));
     }
+  }
+  std::map<std::string, bool> drains;
+  for (const ScannerConfig& scanner : config.scanners)
+    drains.emplace(scanner.group, true).first->second &= scanner.drain;
+  for (const auto& [group, all] : drains) {
+    if (!all) continue;
+    warnings.push_back(absl::StrCat("all scanners",
+                                    group.empty() ? "" : absl::StrCat(" of group ", group),
+                                    " drain: their mail is refused with 451"));
   }
   return warnings;
 }

@@ -15,7 +15,6 @@ namespace relay_sim {
 namespace {
 
 using engine::Time;
-using relay::BreakerState;
 using relay::Count;
 using relay::ScannerCount;
 using std::chrono::milliseconds;
@@ -209,9 +208,11 @@ TEST_F(RelayScannersTest, DrainingEndsWithNothingInFlightAndNothingFailed) {
   EXPECT_GT(relay_->scanner(0).requests(), 40U);
 }
 
-TEST_F(RelayScannersTest, WhereNoScannerIsInServiceMessagesFailAtOnce) {
+// At once, and not by passing: who drains the last one has not asked for that, -P or not.
+TEST_F(RelayScannersTest, WhereAllScannersDrainMessagesAreRefusedAtOnce) {
   WorldOptions options = Scanners(true);
   options.scanner = Calm(seconds(3));
+  options.config.listeners[0].pass_on_failure = true;
   Begin(options);
   Load(seconds(4));
   At(seconds(5),
@@ -219,7 +220,8 @@ TEST_F(RelayScannersTest, WhereNoScannerIsInServiceMessagesFailAtOnce) {
   RunAll();
   EXPECT_GT(Told().tempfailed, 20);
   EXPECT_LE(relay_->world().now(), seconds(12));
-  EXPECT_GT(relay_->Sum(Count::kRefusedUnreachable), 20U);
+  EXPECT_GT(relay_->Sum(Count::kRefusedPassing), 20U);
+  EXPECT_EQ(relay_->Sum(Count::kRefusedUnreachable), 0U);
 }
 
 }  // namespace

@@ -244,6 +244,18 @@ TEST_F(StartupTest, DaemonDoesNotStartWithoutAPidFile) {
   EXPECT_TRUE(Has(PrepareAs(::geteuid()), "could not create pid file"));
 }
 
+TEST_F(StartupTest, WarnsOfAGroupThatDrainsWhole) {
+  config_.scanners.resize(3);
+  config_.scanners[0].drain = true;
+  config_.scanners[1].group = config_.scanners[2].group = "x";
+  config_.scanners[1].drain = true;
+  EXPECT_EQ(ConfigWarnings(config_),
+            std::vector<std::string>{"all scanners drain: their mail is refused with 451"});
+  config_.scanners[2].drain = true;
+  EXPECT_EQ(ConfigWarnings(config_).back(),
+            "all scanners of group x drain: their mail is refused with 451");
+}
+
 TEST_F(StartupTest, WarnsOfWhatMaySurprise) {
   config_.listeners[0].pass_on_failure = true;
   config_.listeners[0].delivery_care_of = DeliveryCareOf::kServer;
