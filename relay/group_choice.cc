@@ -17,17 +17,20 @@ bool IsAmong(std::string_view name, std::string_view list) noexcept {
   return false;
 }
 
+Network NetworkOf(const std::string& text) {
+  const absl::StatusOr<Network> network = ParseNetwork(text);
+  ENGINE_CHECK(network.ok());
+  return *network;
+}
+
 }  // namespace
 
 void GroupChoice::Fill(const std::vector<ScannerGroupConfig>& groups) {
   for (const ScannerGroupConfig& group : groups) {
     for (const std::string& bank : group.policy_banks)
       banks_.push_back({.name = bank, .group = group.name});
-    for (const std::string& text : group.client_networks) {
-      const absl::StatusOr<Network> network = ParseNetwork(text);
-      ENGINE_CHECK(network.ok());
-      networks_.push_back({.network = *network, .group = group.name});
-    }
+    for (const std::string& text : group.client_networks)
+      networks_.push_back({.network = NetworkOf(text), .group = group.name});
   }
   std::stable_sort(networks_.begin(), networks_.end(), [](const InNetwork& a, const InNetwork& b) {
     return a.network.bits > b.network.bits;

@@ -50,7 +50,7 @@ bool RelaySession::StartScan() noexcept {
   if (request.empty()) return AnswerRefusal(refusal, {});
   TraceLines(shard_, "request", {reinterpret_cast<const char*>(request.data()), bytes});
   engine::SpoolSlot* slot = message_->slot;
-  ScanJob* job = shard_.MakeJob(*this, Scanners(), *slot, request, bytes);
+  ScanJob* job = shard_.MakeJob(*this, Scanners(), *slot, {request, bytes});
   if (job == nullptr) {
     shard_.blocks().Give(request);
     return AnswerRefusal(OverloadRefusal("scans in work"), {});

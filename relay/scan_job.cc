@@ -25,14 +25,13 @@ ScanJob::ScanJob(ShardApp& shard,
                  ScanOwner& owner,
                  ScannerGroup& group,
                  engine::SpoolSlot& slot,
-                 engine::Bytes request,
-                 std::size_t request_bytes) noexcept
+                 const ScanRequest& request) noexcept
     : shard_(shard),
       owner_(&owner),
       group_(&group),
       slot_(&slot),
-      request_(request),
-      request_bytes_(request_bytes),
+      request_(request.block),
+      request_bytes_(request.bytes),
       ticket_(
           shard.loop(),
           {[](engine::Ticket& t) noexcept { static_cast<JobTicket&>(t).job->OnGranted(); },

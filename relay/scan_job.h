@@ -78,6 +78,12 @@ class ScanOwner {
   ~ScanOwner() = default;
 };
 
+// What is sent: the first `bytes` of a block of the shard's pool.
+struct ScanRequest {
+  engine::Bytes block;
+  std::size_t bytes = 0;
+};
+
 struct ScanTerms {
   engine::Time wait_until{};  // for a scanner slot, and a scanner that takes the connect
   engine::Time answer_by{};   // whatever happens
@@ -102,13 +108,12 @@ class ScanJob final : public engine::SocketEvents {
   // Of a copy for another scanner, per turn.
   static constexpr std::size_t kCopyBytesPerTurn = engine::kMiB;
 
-  // Takes over `slot` (sealed) and `request` (a block of the shard's pool; `request_bytes` of it).
+  // Takes over `slot` (sealed) and the request's block.
   ScanJob(ShardApp& shard,
           ScanOwner& owner,
           ScannerGroup& group,
           engine::SpoolSlot& slot,
-          engine::Bytes request,
-          std::size_t request_bytes) noexcept;
+          const ScanRequest& request) noexcept;
   ~ScanJob();
   ScanJob(const ScanJob&) = delete;
   ScanJob& operator=(const ScanJob&) = delete;

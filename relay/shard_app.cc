@@ -193,9 +193,8 @@ void ShardApp::FreeMessage(Message& message) noexcept {
 ScanJob* ShardApp::MakeJob(ScanOwner& owner,
                            ScannerGroup& group,
                            engine::SpoolSlot& slot,
-                           engine::Bytes request,
-                           std::size_t request_bytes) noexcept {
-  ScanJob* job = jobs_.Make(*this, owner, group, slot, request, request_bytes);
+                           const ScanRequest& request) noexcept {
+  ScanJob* job = jobs_.Make(*this, owner, group, slot, request);
   if (job != nullptr) counters_.Add(Count::kScansBegun);
   return job;
 }

@@ -123,8 +123,7 @@ class ShardApp {
   ScanJob* MakeJob(ScanOwner& owner,
                    ScannerGroup& group,
                    engine::SpoolSlot& slot,
-                   engine::Bytes request,
-                   std::size_t request_bytes) noexcept;
+                   const ScanRequest& request) noexcept;
   void FreeJob(ScanJob& job) noexcept;
   void FreeSession(RelaySession& session) noexcept;
 
