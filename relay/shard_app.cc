@@ -99,17 +99,7 @@ void ShardApp::Adopt(int fd, std::uint32_t listener_index) noexcept {
     session = sessions_.Make(*this, listener, refusing);
   }
   if (session == nullptr || refusing) {
-    counters_.Add(Count::kSessionsRefused);
-    if (const auto suppressed = refused_sessions_.Admit(parts_.loop.now())) {
-      const bool of_listener = before < limit && refusing;
-      Write(engine::Level::kWarning,
-            Line(stopping_     ? "session while stopping"
-                 : of_listener ? "too many sessions of a listener"
-                               : "too many sessions")
-                .Field("limit", of_listener ? listener.sessions_max : limit)
-                .Field("suppressed", *suppressed)
-                .Field("next", session != nullptr ? "421" : "closed"));
-    }
+    NoteRefusedSession(before < limit && refusing ? listener.sessions_max : 0, session != nullptr);
   }
   if (session == nullptr) {
     GiveBack(hold);
@@ -122,6 +112,21 @@ void ShardApp::Adopt(int fd, std::uint32_t listener_index) noexcept {
   CountFor(session->listener(), ListenerCount::kSessionsBegun);
   session->hold() = hold;
   session->Begin(fd);
+}
+
+// `listener_max`: the limit that it was, 0: that of all sessions, or none.
+void ShardApp::NoteRefusedSession(std::uint32_t listener_max, bool is_told) noexcept {
+  counters_.Add(Count::kSessionsRefused);
+  const auto suppressed = refused_sessions_.Admit(parts_.loop.now());
+  if (!suppressed) return;
+  const bool of_listener = listener_max != 0;
+  Write(engine::Level::kWarning,
+        Line(stopping_     ? "session while stopping"
+             : of_listener ? "too many sessions of a listener"
+                           : "too many sessions")
+            .Field("limit", of_listener ? listener_max : settings().sessions_max)
+            .Field("suppressed", *suppressed)
+            .Field("next", is_told ? "421" : "closed"));
 }
 
 SlotTaken ShardApp::TakeSlot(engine::SpoolWaiter* waiter,

@@ -200,6 +200,7 @@ class ShardApp {
 
   void NoteAcceptPauses() noexcept;
   void PublishGauges() noexcept;
+  void NoteRefusedSession(std::uint32_t listener_max, bool is_told) noexcept;
   bool TakeListener(const ListenerSettings& listener, SessionHold* hold) noexcept;
   void NoteTableFull() noexcept;
   void NoteBreaker(const ScannerGroup& group,
