@@ -92,9 +92,10 @@ std::string ReadTextValue(const Key& key, const KeyValue& value, std::string* to
   const auto* text = std::get_if<std::string>(&value);
   if (text == nullptr) return NotA(key, value);
   if (text->size() > kTextMax) return "longer than " + std::to_string(kTextMax) + " bytes";
-  const bool printable = std::all_of(
-      text->begin(), text->end(), [](char c) { return static_cast<unsigned char>(c) >= ' '; });
-  if (!printable) return Shown(*text) + " holds control characters";
+  // As the file itself: what is told of a value can be written into it again.
+  const bool printable =
+      std::all_of(text->begin(), text->end(), [](char c) { return c >= ' ' && c <= '~'; });
+  if (!printable) return Shown(*text) + " is not printable ASCII";
   if (key.check != nullptr) {
     if (std::string error = key.check(*text); !error.empty()) return Shown(*text) + " " + error;
   }
