@@ -197,7 +197,7 @@ struct ListenerConfig {
 struct ScannerConfig {
   static constexpr std::uint32_t kWeightMax = 1000;
 
-  std::string name;    // in log lines and metrics; empty: the socket's text
+  std::string name;    // in metrics; empty: the socket's text
   std::string group;   // whose slots it adds to; empty: of the listeners that name none
   std::string socket;  // -S, text form of engine/net/address.h
   ScannerKind kind = ScannerKind::kAmavisd;  // --scanner-kind

@@ -88,7 +88,7 @@ constexpr std::array kListenerKeys = {
 
 constexpr std::array kScannerKeys = {
     Row<&ScannerConfig::name>("name", {.check = &CheckName}, kNow,
-        "Its name in the log and in metrics; without one, its socket."),
+        "Its name in metrics and millracectl; without one, its socket, which the log always tells."),
     Row<&ScannerConfig::group>("group", {.check = &CheckName}, kRestart,
         "The group that it belongs to; without one, that of the listeners that name none."),
     Row<&ScannerConfig::socket>("socket", {.check = &CheckSocket}, kNow,
