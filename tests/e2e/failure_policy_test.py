@@ -26,7 +26,10 @@ class QuarantineTest(unittest.TestCase):
         queue_id = reply.queue_id()
         self.assertEqual(stack().postfix.queue(queue_id)["queue_name"], "hold")
         self.assertEqual(stack().sink.find(sent.message_id), [])
-        self.assertIn("quarantined unscanned", stack().daemon("down_hold").log)
+        # The log's thread may write it after the mail server has its answer.
+        wait_until(
+            lambda: "quarantined unscanned" in stack().daemon("down_hold").log, "the log's line"
+        )
         stack().postfix.release(queue_id)
         delivered = stack().sink.wait_for(sent.message_id)
         self.assertEqual(delivered.values("X-Unscanned"), ["yes"])
